@@ -1,0 +1,16 @@
+//! The words of Lockkeeper: plain data that crosses a border (function to portal, portal to
+//! browser, portal to script). No I/O; builds for wasm.
+//!
+//! - [`time`]: a point in time, as a number everybody can read;
+//! - [`problem`]: what can go wrong, without HTTP;
+//! - [`stack`]: the names of the stack that is watched;
+//! - [`status`], [`courses`], [`problem_details`]: what the LearningHub API answers;
+//! - [`overview`]: what the portal says of all of it.
+
+pub mod courses;
+pub mod overview;
+pub mod problem;
+pub mod problem_details;
+pub mod stack;
+pub mod status;
+pub mod time;
