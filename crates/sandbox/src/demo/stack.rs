@@ -1,0 +1,393 @@
+//! AWS's side: the guide's calls, in the guide's order, through the SDK any user has.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_apigatewayv2::types::{AccessLogSettings, Cors, IntegrationType, ProtocolType};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
+use aws_sdk_lambda::error::ProvideErrorMetadata;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+    TracingConfig, TracingMode, VpcConfig,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::database::{DATABASE, LOGIN};
+use super::{ALIAS, API, FUNCTION, SECRET_ID, STAGE};
+use crate::Sandbox;
+
+/// The function's time limit in seconds: below the HTTP API's 30 s, so that the function can still
+/// answer for itself.
+const TIMEOUT: i32 = 15;
+/// Where the stage's access log goes; the prefix spares a resource policy of CloudWatch Logs.
+const ACCESS_LOG: &str = "/aws/vendedlogs/learninghub-api";
+const ACCESS_LOG_FORMAT: &str = concat!(
+    r#"{"requestId":"$context.requestId","time":"$context.requestTimeEpoch","ip":"$context.identity.sourceIp","#,
+    r#""userAgent":"$context.identity.userAgent","routeKey":"$context.routeKey","path":"$context.path","#,
+    r#""method":"$context.httpMethod","status":"$context.status","latency":"$context.responseLatency","#,
+    r#""integrationLatency":"$context.integration.latency","integrationStatus":"$context.integration.status","#,
+    r#""lambdaStatus":"$context.integration.integrationStatus","integrationError":"$context.integrationErrorMessage","#,
+    r#""integrationRequestId":"$context.integration.requestId","error":"$context.error.message","#,
+    r#""errorType":"$context.error.responseType","authorizerError":"$context.authorizer.error","#,
+    r#""responseLength":"$context.responseLength","stage":"$context.stage"}"#
+);
+/// The routes of the guide.
+const ROUTES: [&str; 2] = ["GET /status", "GET /courses"];
+
+/// Builds the stack, step by step.
+pub(super) struct Builder {
+    account: String,
+    region: String,
+    tds_port: u16,
+    ca: String,
+    lambda: aws_sdk_lambda::Client,
+    apis: aws_sdk_apigatewayv2::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+impl Builder {
+    pub(super) async fn new(sandbox: &Sandbox, ca: String) -> Self {
+        let context = sandbox.context();
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(context.region.clone()))
+            .endpoint_url(sandbox.aws_endpoint())
+            .credentials_provider(Credentials::new("demo", "demo", None, None, "demo"))
+            .retry_config(RetryConfig::standard())
+            .load()
+            .await;
+        Self {
+            account: context.account.clone(),
+            region: context.region.clone(),
+            tds_port: sandbox.addresses().tds.port(),
+            ca,
+            lambda: aws_sdk_lambda::Client::new(&sdk),
+            apis: aws_sdk_apigatewayv2::Client::new(&sdk),
+            secrets: aws_sdk_secretsmanager::Client::new(&sdk),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&sdk),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&sdk),
+        }
+    }
+
+    /// Whether the secret is there. When the local TDS server has moved to another port since, the
+    /// secret is put right.
+    pub(super) async fn has_secret(&self) -> Result<bool> {
+        let held = match self.secrets.get_secret_value().secret_id(SECRET_ID).send().await {
+            Ok(held) => held,
+            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(false),
+            // Marked for deletion, or without a current version: somebody did that, and it is for the
+            // portal to show.
+            Err(error) if error.code() == Some("InvalidRequestException") => return Ok(true),
+            Err(error) => return Err(error).context("read the secret"),
+        };
+        // What is no object with a port is somebody's own doing as well.
+        let value = serde_json::from_str(held.secret_string().unwrap_or_default());
+        if let Ok(serde_json::Value::Object(mut value)) = value
+            && value.get("port").is_some_and(|port| *port != self.tds_port)
+        {
+            value.insert("port".to_owned(), self.tds_port.into());
+            let value = serde_json::Value::Object(value);
+            self.secrets
+                .put_secret_value()
+                .secret_id(SECRET_ID)
+                .secret_string(value.to_string())
+                .send()
+                .await?;
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn new_password(&self) -> Result<String> {
+        let made =
+            self.secrets.get_random_password().password_length(32).exclude_punctuation(true).send().await?;
+        made.random_password.context("no password was given")
+    }
+
+    pub(super) async fn store_secret(&self, password: &str) -> Result<()> {
+        let value = serde_json::json!({
+            "engine": "sqlserver", "host": "localhost", "port": self.tds_port,
+            "username": LOGIN, "password": password, "dbname": DATABASE,
+        });
+        self.secrets.create_secret().name(SECRET_ID).secret_string(value.to_string()).send().await?;
+        Ok(())
+    }
+
+    /// Creates the function, or brings its code up to date, and points the alias at that version.
+    pub(super) async fn function(&self, zip: &Path) -> Result<()> {
+        let bytes = std::fs::read(zip).with_context(|| format!("read {}", zip.display()))?;
+        let hash = STANDARD.encode(Sha256::digest(&bytes));
+        self.log_group(&format!("/aws/lambda/{FUNCTION}")).await?;
+        match self.lambda.get_function_configuration().function_name(FUNCTION).send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => self.create(bytes).await?,
+            Err(error) => return Err(error).context("read the function"),
+            Ok(facts) if facts.code_sha256() == Some(&hash) => {}
+            Ok(_) => {
+                self.lambda
+                    .update_function_code()
+                    .function_name(FUNCTION)
+                    .zip_file(Blob::new(bytes))
+                    .send()
+                    .await?;
+            }
+        }
+        self.settled("$LATEST").await?;
+        let published =
+            self.lambda.publish_version().function_name(FUNCTION).code_sha256(hash).send().await?;
+        let version = published.version().context("no version was published")?;
+        // A version that is still Pending can't be invoked: the alias must not name it yet.
+        self.settled(version).await?;
+        self.alias(version).await
+    }
+
+    async fn create(&self, zip: Vec<u8>) -> Result<()> {
+        let architecture =
+            if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X8664 };
+        self.lambda
+            .create_function()
+            .function_name(FUNCTION)
+            .description("LearningHub HTTP API")
+            .runtime(Runtime::Providedal2023)
+            .handler("bootstrap")
+            .architectures(architecture)
+            .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
+            .role(format!("arn:aws:iam::{}:role/LearningHubLambdaRole", self.account))
+            .timeout(TIMEOUT)
+            .memory_size(512)
+            .environment(self.environment())
+            .vpc_config(
+                VpcConfig::builder()
+                    .subnet_ids("subnet-0a1b2c3d4e5f60718")
+                    .subnet_ids("subnet-0b1c2d3e4f5061728")
+                    .security_group_ids("sg-0c1d2e3f405162738")
+                    .build(),
+            )
+            .tracing_config(TracingConfig::builder().mode(TracingMode::Active).build())
+            .logging_config(LoggingConfig::builder().log_format(LogFormat::Json).build())
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::builder()
+            .variables("SECRET_ID", SECRET_ID)
+            .variables("SQL_TLS", "required")
+            .variables("SQL_CA", &self.ca)
+            .build()
+    }
+
+    /// Waits until a version is active and its last update through, for 30 s at most.
+    async fn settled(&self, version: &str) -> Result<()> {
+        for _ in 0..300 {
+            let facts = self
+                .lambda
+                .get_function_configuration()
+                .function_name(FUNCTION)
+                .qualifier(version)
+                .send()
+                .await?;
+            match (facts.state(), facts.last_update_status()) {
+                (Some(State::Active), Some(LastUpdateStatus::Successful)) => return Ok(()),
+                (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
+                    bail!(
+                        "the function failed: {:?} {:?}",
+                        facts.state_reason(),
+                        facts.last_update_status_reason()
+                    )
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+        bail!("the function did not become active within 30 s")
+    }
+
+    async fn alias(&self, version: &str) -> Result<()> {
+        let alias = self.lambda.get_alias().function_name(FUNCTION).name(ALIAS).send().await;
+        match alias {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                self.lambda
+                    .create_alias()
+                    .function_name(FUNCTION)
+                    .name(ALIAS)
+                    .function_version(version)
+                    .send()
+                    .await?;
+            }
+            Err(error) => return Err(error).context("read the alias"),
+            Ok(alias) if alias.function_version() == Some(version) => {}
+            Ok(_) => {
+                self.lambda
+                    .update_alias()
+                    .function_name(FUNCTION)
+                    .name(ALIAS)
+                    .function_version(version)
+                    .send()
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the HTTP API on the alias and returns its id.
+    pub(super) async fn http_api(&self) -> Result<String> {
+        let found = self.apis.get_apis().max_results("100").send().await?;
+        let found = found.items().iter().find(|api| api.name() == Some(API)).and_then(|api| api.api_id());
+        let api_id = match found {
+            Some(api_id) => api_id.to_owned(),
+            None => {
+                let cors = Cors::builder()
+                    .allow_origins("http://localhost:3000")
+                    .allow_methods("GET")
+                    .allow_headers("content-type")
+                    .allow_headers("authorization")
+                    .max_age(3600)
+                    .build();
+                let made = self
+                    .apis
+                    .create_api()
+                    .name(API)
+                    .protocol_type(ProtocolType::Http)
+                    .cors_configuration(cors)
+                    .send()
+                    .await?;
+                made.api_id.context("no API id was given")?
+            }
+        };
+        self.routes(&api_id).await.context("make the routes")?;
+        self.permission(&api_id).await.context("allow the API to invoke the alias")?;
+        self.stage(&api_id).await.context("make the stage")?;
+        Ok(api_id)
+    }
+
+    async fn routes(&self, api_id: &str) -> Result<()> {
+        let target = format!("arn:aws:lambda:{}:{}:function:{FUNCTION}:{ALIAS}", self.region, self.account);
+        let held = self.apis.get_integrations().api_id(api_id).send().await?;
+        let held = held.items().iter().find(|held| held.integration_uri() == Some(&target));
+        let integration = match held.and_then(|held| held.integration_id()) {
+            Some(id) => id.to_owned(),
+            None => {
+                let made = self
+                    .apis
+                    .create_integration()
+                    .api_id(api_id)
+                    .integration_type(IntegrationType::AwsProxy)
+                    .integration_uri(&target)
+                    .payload_format_version("2.0")
+                    .send()
+                    .await?;
+                made.integration_id.context("no integration id was given")?
+            }
+        };
+        let routes = self.apis.get_routes().api_id(api_id).send().await?;
+        for key in ROUTES {
+            if routes.items().iter().all(|route| route.route_key() != Some(key)) {
+                let target = format!("integrations/{integration}");
+                self.apis.create_route().api_id(api_id).route_key(key).target(target).send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn permission(&self, api_id: &str) -> Result<()> {
+        let allowed = self
+            .lambda
+            .add_permission()
+            .function_name(FUNCTION)
+            .qualifier(ALIAS)
+            .statement_id(format!("apigw-invoke-{api_id}"))
+            .action("lambda:InvokeFunction")
+            .principal("apigateway.amazonaws.com")
+            .source_arn(format!("arn:aws:execute-api:{}:{}:{api_id}/*/*", self.region, self.account))
+            .send()
+            .await;
+        match allowed {
+            Err(error) if error.code() != Some("ResourceConflictException") => Err(error)?,
+            _ => Ok(()),
+        }
+    }
+
+    async fn stage(&self, api_id: &str) -> Result<()> {
+        self.log_group(ACCESS_LOG).await?;
+        match self.apis.get_stage().api_id(api_id).stage_name(STAGE).send().await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code() == Some("NotFoundException") => {}
+            Err(error) => return Err(error).context("read the stage"),
+        }
+        let destination = format!("arn:aws:logs:{}:{}:log-group:{ACCESS_LOG}", self.region, self.account);
+        let access_log =
+            AccessLogSettings::builder().destination_arn(destination).format(ACCESS_LOG_FORMAT).build();
+        self.apis
+            .create_stage()
+            .api_id(api_id)
+            .stage_name(STAGE)
+            .auto_deploy(true)
+            .access_log_settings(access_log)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    async fn log_group(&self, name: &str) -> Result<()> {
+        match self.logs.create_log_group().log_group_name(name).send().await {
+            Err(error) if error.code() != Some("ResourceAlreadyExistsException") => Err(error)?,
+            _ => {}
+        }
+        self.logs.put_retention_policy().log_group_name(name).retention_in_days(14).send().await?;
+        Ok(())
+    }
+
+    /// The alarms that the guide asks for. Putting an alarm again changes nothing.
+    pub(super) async fn alarms(&self, api_id: &str) -> Result<()> {
+        let function = [("FunctionName", FUNCTION)];
+        let api = [("ApiId", api_id), ("Stage", STAGE)];
+        let limit = f64::from(TIMEOUT) * 1_000.0 * 0.8;
+        self.alarm("learninghub-errors", "AWS/Lambda", "Errors", &function, Some(Statistic::Sum), 0.0)
+            .await?;
+        self.alarm("learninghub-throttles", "AWS/Lambda", "Throttles", &function, Some(Statistic::Sum), 0.0)
+            .await?;
+        self.alarm("learninghub-duration-p95", "AWS/Lambda", "Duration", &function, None, limit).await?;
+        self.alarm("learninghub-api-5xx", "AWS/ApiGateway", "5xx", &api, Some(Statistic::Sum), 0.0).await
+    }
+
+    /// An alarm on one minute above `threshold`; on the 95th percentile where no statistic is given.
+    async fn alarm(
+        &self,
+        name: &str,
+        namespace: &str,
+        metric: &str,
+        dimensions: &[(&str, &str)],
+        statistic: Option<Statistic>,
+        threshold: f64,
+    ) -> Result<()> {
+        let dimensions = dimensions
+            .iter()
+            .map(|(name, value)| Dimension::builder().name(*name).value(*value).build())
+            .collect();
+        let mut alarm = self
+            .cloudwatch
+            .put_metric_alarm()
+            .alarm_name(name)
+            .namespace(namespace)
+            .metric_name(metric)
+            .set_dimensions(Some(dimensions))
+            .period(60)
+            .evaluation_periods(1)
+            .comparison_operator(ComparisonOperator::GreaterThanThreshold)
+            .threshold(threshold)
+            .treat_missing_data("notBreaching");
+        alarm = match statistic {
+            Some(statistic) => alarm.statistic(statistic),
+            None => alarm.extended_statistic("p95").evaluate_low_sample_count_percentile("ignore"),
+        };
+        alarm.send().await.with_context(|| format!("put the alarm {name}"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The services behind the AWS endpoint, one module each.
+
+pub mod apigateway;
+pub mod cloudwatch;
+pub mod lambda;
+pub mod logs;
+pub mod secretsmanager;
+pub mod sts;

@@ -1,0 +1,176 @@
+//! The aws CLI, a client nobody here wrote, on the demo world: what an admin types against AWS must
+//! work against the sandbox, and say the same.
+
+mod world;
+
+use std::process::Command;
+
+use serde_json::Value;
+use world::World;
+
+/// Runs the aws CLI and returns its status, its output as JSON (null where there is none) and its
+/// error text.
+fn aws(world: &World, arguments: &[&str]) -> (bool, Value, String) {
+    let output = Command::new(world::python_tool("aws"))
+        .args(arguments)
+        .args(["--output", "json", "--cli-connect-timeout", "5", "--cli-read-timeout", "40"])
+        .env_remove("AWS_PROFILE")
+        .envs([
+            ("AWS_ENDPOINT_URL", world.sandbox.aws_endpoint().as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_MAX_ATTEMPTS", "1"),
+        ])
+        .output()
+        .expect("the aws CLI starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    // `lambda invoke` prints its answer beside the file it writes.
+    (output.status.success(), serde_json::from_str(&text).unwrap_or(Value::Null), error)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_aws_cli_finds_what_it_finds_on_aws() {
+    if !world::foreign_clients() {
+        return;
+    }
+    let world = World::build().await;
+    let blocking = tokio::task::spawn_blocking(move || {
+        invoke(&world);
+        secret(&world);
+        routes(&world);
+        logs(&world);
+        metrics(&world);
+        identity(&world);
+        world
+    });
+    blocking.await.expect("the checks ran").sandbox.stop().await;
+}
+
+fn invoke(world: &World) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("answer.json");
+    let event = folder.path().join("event.json");
+    std::fs::write(&event, world::event("GET", "/courses")).expect("the event is written");
+    let event = format!("fileb://{}", event.display());
+    let call = |qualifier: &str| {
+        aws(
+            world,
+            &[
+                "lambda",
+                "invoke",
+                "--function-name",
+                "learninghub-api-handler",
+                "--qualifier",
+                qualifier,
+                "--log-type",
+                "Tail",
+                "--payload",
+                &event,
+                file.to_str().expect("a path"),
+            ],
+        )
+    };
+    let (ok, answer, error) = call("live");
+    assert!(ok, "{error}");
+    assert_eq!(answer["StatusCode"], 200, "{answer}");
+    assert_eq!(answer["ExecutedVersion"], "1");
+    assert_eq!(answer["FunctionError"], Value::Null);
+    assert!(answer["LogResult"].as_str().is_some_and(|log| !log.is_empty()), "{answer}");
+    let body: Value = serde_json::from_slice(&std::fs::read(&file).expect("an answer")).expect("JSON");
+    assert_eq!(body["statusCode"], 200, "{body}");
+    let courses: Value = serde_json::from_str(body["body"].as_str().expect("a body")).expect("JSON");
+    assert!(courses["items"].as_array().is_some_and(|items| !items.is_empty()), "{courses}");
+
+    let (ok, _, error) = call("nosuch");
+    assert!(!ok && error.contains("ResourceNotFoundException"), "{error}");
+}
+
+fn secret(world: &World) {
+    let (ok, answer, error) =
+        aws(world, &["secretsmanager", "get-secret-value", "--secret-id", "learninghub/sqlserver"]);
+    assert!(ok, "{error}");
+    assert_eq!(answer["VersionStages"], serde_json::json!(["AWSCURRENT"]));
+    let value: Value = serde_json::from_str(answer["SecretString"].as_str().expect("text")).expect("JSON");
+    assert_eq!(value["engine"], "sqlserver");
+    assert_eq!(value["password"].as_str().map(str::len), Some(32));
+    let (ok, _, error) = aws(world, &["secretsmanager", "get-secret-value", "--secret-id", "another"]);
+    assert!(!ok && error.contains("ResourceNotFoundException"), "{error}");
+}
+
+fn routes(world: &World) {
+    let (ok, answer, error) = aws(world, &["apigatewayv2", "get-routes", "--api-id", &world.demo.api_id]);
+    assert!(ok, "{error}");
+    let mut keys: Vec<&str> = answer["Items"]
+        .as_array()
+        .expect("routes")
+        .iter()
+        .filter_map(|route| route["RouteKey"].as_str())
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["GET /courses", "GET /status"]);
+}
+
+fn logs(world: &World) {
+    let filter = |pattern: &str| {
+        let (ok, answer, error) = aws(
+            world,
+            &[
+                "logs",
+                "filter-log-events",
+                "--log-group-name",
+                "/aws/lambda/learninghub-api-handler",
+                "--filter-pattern",
+                pattern,
+            ],
+        );
+        assert!(ok, "{error}");
+        answer["events"].as_array().expect("events").len()
+    };
+    assert!(filter("{ $.type = \"platform.report\" }") >= 1);
+    assert_eq!(filter("{ $.type = \"platform.nosuch\" }"), 0);
+}
+
+fn metrics(world: &World) {
+    let query = serde_json::json!([{ "Id": "invocations", "MetricStat": {
+        "Metric": { "Namespace": "AWS/Lambda", "MetricName": "Invocations", "Dimensions": [
+            { "Name": "FunctionName", "Value": "learninghub-api-handler" },
+            { "Name": "Resource", "Value": "learninghub-api-handler:live" } ] },
+        "Period": 60, "Stat": "Sum" } }]);
+    let now = world.sandbox.context().now();
+    let at =
+        |minutes: i64| (now + chrono::TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:00Z").to_string();
+    let (ok, answer, error) = aws(
+        world,
+        &[
+            "cloudwatch",
+            "get-metric-data",
+            "--metric-data-queries",
+            &query.to_string(),
+            "--start-time",
+            &at(-10),
+            "--end-time",
+            &at(1),
+        ],
+    );
+    assert!(ok, "{error}");
+    let values = answer["MetricDataResults"][0]["Values"].as_array().expect("values");
+    // One invocation by the CLI; the one of the qualifier that does not exist counts nowhere.
+    let sum: f64 = values.iter().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < f64::EPSILON, "{answer}");
+    let (ok, answer, error) = aws(world, &["cloudwatch", "describe-alarms"]);
+    assert!(ok, "{error}");
+    assert_eq!(answer["MetricAlarms"].as_array().map(Vec::len), Some(4));
+}
+
+fn identity(world: &World) {
+    let (ok, answer, error) = aws(world, &["sts", "get-caller-identity"]);
+    assert!(ok, "{error}");
+    assert_eq!(answer["Account"], "123456789012");
+    // What the sandbox does not know is refused by name.
+    let (ok, _, error) = aws(world, &["sts", "get-session-token"]);
+    assert!(!ok && error.contains("GetSessionToken"), "{error}");
+}

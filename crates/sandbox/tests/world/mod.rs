@@ -1,0 +1,107 @@
+//! The demo world for tests: a sandbox on free ports with the real function binary in it.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::expect_used)]
+
+use std::path::{Path, PathBuf};
+
+use sandbox::sandbox::Ports;
+use sandbox::{Config, Sandbox, demo};
+use tempfile::TempDir;
+
+pub struct World {
+    pub sandbox: Sandbox,
+    pub demo: demo::World,
+    pub folder: TempDir,
+}
+
+impl World {
+    /// Builds the demo world on free ports, with all state in a folder that goes with it.
+    pub async fn build() -> Self {
+        Self::build_in(tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// The same in a folder that may hold an earlier one's state, on other ports.
+    pub async fn build_in(folder: TempDir) -> Self {
+        let zip = folder.path().join("api.zip");
+        demo::package(&function_binary(), &zip).expect("the function is packaged");
+        let config = Config { ports: Ports::ANY, ..Config::new(folder.path().join("state")) };
+        let sandbox = Sandbox::start(config).await.expect("the sandbox starts");
+        let parts = demo::Parts { zip, migrations: workspace().join("api-function/migrations") };
+        let demo = demo::build(&sandbox, &parts).await.expect("the demo world is built");
+        Self { sandbox, demo, folder }
+    }
+}
+
+/// The workspace's root.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The real function, which `cargo test --workspace` and nextest build beside the tests.
+pub fn function_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("this test's own path");
+    let folder = test.parent().and_then(Path::parent).expect("the profile's folder");
+    let binary = folder.join("api");
+    assert!(binary.exists(), "{} is not built: run the tests with --workspace", binary.display());
+    binary
+}
+
+/// A payload 2.0 event.
+pub fn event(method: &str, path: &str) -> String {
+    serde_json::json!({
+        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
+        "headers": { "host": "test" },
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "test", "domainName": "test", "domainPrefix": "test",
+            "requestId": "test", "routeKey": format!("{method} {path}"), "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_i64,
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" },
+        },
+        "isBase64Encoded": false,
+    })
+    .to_string()
+}
+
+/// Whether the tests that drive clients from PyPI run. They do, and fail where such a client can't
+/// be had, unless `LOCKKEEPER_NO_FOREIGN_CLIENTS=1` says that this machine is to do without.
+pub fn foreign_clients() -> bool {
+    let without = std::env::var("LOCKKEEPER_NO_FOREIGN_CLIENTS").is_ok_and(|value| value == "1");
+    if without {
+        eprintln!("SKIPPED: LOCKKEEPER_NO_FOREIGN_CLIENTS=1");
+    }
+    !without
+}
+
+/// A program out of the packages that `tests/clients/aws-cli.txt` names, installed once per target
+/// folder into a virtual environment of their own. A marker holding the list is written last, so an
+/// installation that was cut, or is of an older list, is made anew.
+pub fn python_tool(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test's own path");
+    // target/debug/deps/test -> target
+    let target = test.ancestors().nth(3).expect("the target folder").to_owned();
+    let (tools, venv) = (target.join("tools"), target.join("tools/aws-cli"));
+    std::fs::create_dir_all(&tools).expect("the tools' folder");
+    let lock = std::fs::File::create(tools.join("aws-cli.lock")).expect("the lock file");
+    lock.lock().expect("the lock");
+    let list = workspace().join("crates/sandbox/tests/clients/aws-cli.txt");
+    let wanted = std::fs::read_to_string(&list).expect("the list of packages");
+    let marker = venv.join("installed.txt");
+    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
+        return venv.join("bin").join(name);
+    }
+    if venv.exists() {
+        std::fs::remove_dir_all(&venv).expect("the old environment goes");
+    }
+    run(std::process::Command::new("python3").args(["-m", "venv"]).arg(&venv));
+    let pip = venv.join("bin/pip");
+    run(std::process::Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(&list));
+    std::fs::write(&marker, wanted).expect("the marker");
+    venv.join("bin").join(name)
+}
+
+fn run(command: &mut std::process::Command) {
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        status.success(),
+        "{command:?}: {status}. Set LOCKKEEPER_NO_FOREIGN_CLIENTS=1 to do without clients from PyPI."
+    );
+}
