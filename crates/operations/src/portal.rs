@@ -1,0 +1,124 @@
+//! The portal: the stack it watches and the clients it does so with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::overview::{Alarm, Function, Health, Overview, Secret, Traffic};
+use model::problem::{Problem, ProblemKind};
+use model::stack::Stack;
+use model::time::Timestamp;
+
+use crate::kept::Kept;
+use crate::probe::Probe;
+use crate::{alarms, aws, function, secret, traffic};
+
+/// Where the portal reads the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a portal is set up.
+pub struct PortalConfig {
+    /// The stack's names.
+    pub stack: Stack,
+    /// Whether the probe may call plain http and loopback addresses: in the sandbox only.
+    pub sandbox: bool,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// One stack, and what is needed to look at it and change it. Cheap to share behind an `Arc`; two
+/// portals can watch the same stack side by side.
+pub struct Portal {
+    stack: Stack,
+    clock: Clock,
+    probe: Probe,
+    clients: Clients,
+    health: Kept<Health>,
+    function: Kept<Function>,
+    secret: Kept<Secret>,
+    alarms: Kept<Vec<Alarm>>,
+    traffic: Kept<Traffic>,
+}
+
+/// The SDK's clients, one configuration for all.
+struct Clients {
+    lambda: aws_sdk_lambda::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
+}
+
+impl Portal {
+    /// A portal with the AWS configuration of the environment (`AWS_REGION`, `AWS_ENDPOINT_URL`,
+    /// credentials). Calls nobody yet.
+    ///
+    /// # Errors
+    /// `Invalid` when a name is empty or the status address breaks a rule of [`Probe::new`].
+    pub async fn connect(config: PortalConfig) -> Result<Self, Problem> {
+        let sdk = aws::environment(&config.stack.region).await;
+        Self::with_sdk(config, &sdk)
+    }
+
+    /// A portal with an AWS configuration of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Portal::connect`].
+    pub fn with_sdk(config: PortalConfig, sdk: &aws_config::SdkConfig) -> Result<Self, Problem> {
+        named(&config.stack)?;
+        Ok(Self {
+            probe: Probe::new(&config.stack.status_url, config.sandbox)?,
+            clients: Clients {
+                lambda: aws_sdk_lambda::Client::new(sdk),
+                secrets: aws_sdk_secretsmanager::Client::new(sdk),
+                cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
+            },
+            stack: config.stack,
+            clock: config.clock,
+            // The probe costs an invocation, metrics cost money (USD 0.01 per 1,000 asked for) and
+            // are a minute old at best: each has its own rhythm, for all callers together.
+            health: Kept::every(Duration::from_secs(5)),
+            function: Kept::every(Duration::from_secs(10)),
+            secret: Kept::every(Duration::from_secs(15)),
+            alarms: Kept::every(Duration::from_secs(15)),
+            traffic: Kept::every(Duration::from_secs(30)),
+        })
+    }
+
+    /// The stack's names.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
+    /// within about 5 seconds, whatever AWS does, and is shared between callers: however many ask,
+    /// each part is read at most once in its own rhythm (health 5 s, the rest 10 to 30 s).
+    pub async fn overview(&self) -> Arc<Overview> {
+        let (clients, stack) = (&self.clients, &self.stack);
+        let now = (self.clock)();
+        let (health, function, secret, alarms, traffic) = futures::join!(
+            self.health.get(&self.clock, || self.probe.health()),
+            self.function.get(&self.clock, || function::read(&clients.lambda, stack)),
+            self.secret.get(&self.clock, || secret::read(&clients.secrets, stack)),
+            self.alarms.get(&self.clock, || alarms::read(&clients.cloudwatch, stack)),
+            self.traffic.get(&self.clock, || traffic::read(&clients.cloudwatch, stack, now)),
+        );
+        let now = (self.clock)();
+        let stack = stack.clone();
+        Arc::new(Overview { stack, now, health, function, secret, alarms, traffic })
+    }
+}
+
+fn named(stack: &Stack) -> Result<(), Problem> {
+    let names = [
+        ("region", &stack.region),
+        ("API id", &stack.api_id),
+        ("stage", &stack.stage),
+        ("function", &stack.function),
+        ("alias", &stack.alias),
+        ("secret", &stack.secret_id),
+    ];
+    match names.into_iter().find(|(_, name)| name.trim().is_empty()) {
+        Some((what, _)) => {
+            Err(Problem::new(ProblemKind::Invalid, format!("The stack's {what} is not named.")))
+        }
+        None => Ok(()),
+    }
+}
