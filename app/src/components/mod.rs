@@ -1,0 +1,19 @@
+//! What pages share. Each component is one piece of the design language in `style/`; none of them
+//! uses a `style` attribute, which the content security policy forbids.
+//!
+//! - [`words`]: numbers, times and shares as people read them;
+//! - [`status`]: a verdict, as shape, colour and word at once;
+//! - [`card`]: a region with heading, content and age;
+//! - [`age`]: how old something is;
+//! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
+//! - [`figure`]: a number with its name; [`sparkline`]: its last hour;
+//! - [`facts`]: names and values.
+
+pub mod age;
+pub mod card;
+pub mod facts;
+pub mod figure;
+pub mod notice;
+pub mod sparkline;
+pub mod status;
+pub mod words;

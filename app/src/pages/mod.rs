@@ -1,0 +1,6 @@
+//! The screens, one module each, and the frame around them ([`shell`]).
+
+pub mod message;
+pub mod overview;
+pub mod shell;
+pub mod sign_in;

@@ -1,0 +1,164 @@
+//! The overview: is the API healthy, what runs, with which secret, and how it fares.
+//!
+//! One island holds all of it. The server renders it from an [`Overview`], the browser takes over
+//! with the same code and the same data, and from then on only what has changed in a newer one is
+//! touched in the page: nothing flickers, focus and scroll position stay.
+
+mod alarms;
+mod attention;
+mod function;
+mod health;
+mod live;
+#[cfg(test)]
+mod sample;
+mod secret;
+mod traffic;
+
+use leptos::prelude::*;
+use model::overview::{Overview, Reading};
+use model::time::Timestamp;
+
+use crate::components::status::{StatusMark, Tone};
+use attention::{Matter, matters};
+use live::{Live, RefreshBar};
+
+/// The page.
+pub struct OverviewPage {
+    /// What it shows at first.
+    pub overview: Overview,
+}
+
+impl OverviewPage {
+    /// How often it is loaded anew where there is no JavaScript, in seconds.
+    pub const RELOAD_SECONDS: u32 = 30;
+
+    /// As a page.
+    pub fn view(self) -> impl IntoView + use<> {
+        view! { <LiveOverview initial=self.overview/> }
+    }
+}
+
+/// The overview, refreshing itself.
+#[island]
+fn LiveOverview(
+    /// What the server read.
+    initial: Overview,
+) -> impl IntoView {
+    let live = Live::start(initial);
+    let now = live.now();
+    let health = live.part(|overview| overview.health.clone());
+    let function = live.part(|overview| overview.function.clone());
+    let secret = live.part(|overview| overview.secret.clone());
+    let alarms = live.part(|overview| overview.alarms.clone());
+    let traffic = live.part(|overview| overview.traffic.clone());
+    let alias = live.overview.with_untracked(|overview| overview.stack.alias.clone());
+    let status_url = live.overview.with_untracked(|overview| overview.stack.status_url.clone());
+    let attention = Memo::new(move |_| live.overview.with(|overview| matters(overview, now.get())));
+    view! {
+        <div class="page-head">
+            <h1>"Overview"</h1>
+            <RefreshBar live/>
+        </div>
+        {move || view! { <Attention matters=attention.get()/> }}
+        <div class="grid">
+            {move || health::region(health.get(), now, status_url.clone()).into_any()}
+            {move || alarms::region(alarms.get(), now).into_any()}
+            {move || traffic::region(traffic.get(), now).into_any()}
+            {move || function::region(function.get(), now, alias.clone()).into_any()}
+            {move || secret::region(secret.get(), now).into_any()}
+            {move || health::database_region(health.get(), now).into_any()}
+        </div>
+    }
+}
+
+/// What has to be looked at, with links to it. Read out when it changes.
+#[component]
+fn Attention(matters: Vec<Matter>) -> impl IntoView {
+    let tone = matters.iter().map(|matter| matter.tone).max().unwrap_or(Tone::Good);
+    let headline = match matters.len() {
+        0 => "Nothing needs attention".to_owned(),
+        1 => "1 thing needs attention".to_owned(),
+        count => format!("{count} things need attention"),
+    };
+    let items = matters.into_iter().map(|matter| {
+        view! { <li><a href=matter.region>{matter.words}</a></li> }
+    });
+    view! {
+        <div class=format!("attention attention--{}", tone.name()) role="status">
+            <StatusMark tone/>
+            <p class="attention__headline">{headline}</p>
+            <ul class="attention__list">{items.collect_view()}</ul>
+        </div>
+    }
+}
+
+/// A reading's value, or nothing to show.
+fn value_or_none<T, V: IntoView>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> impl IntoView {
+    match reading.value {
+        Some(value) => leptos::either::Either::Left(show(value)),
+        None => leptos::either::Either::Right(view! { <p class="empty">"Nothing has been read yet."</p> }),
+    }
+}
+
+/// The present, as regions are given it.
+type Now = Signal<Timestamp>;
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+    use crate::server::render;
+    use model::problem::{Problem, ProblemKind};
+
+    fn html(overview: Overview) -> String {
+        render(move || OverviewPage { overview }.view())
+    }
+
+    #[test]
+    fn the_server_renders_every_region() {
+        let page = html(sample::healthy());
+        for name in ["Health", "Alarms", "Traffic", "Function", "Secret", "Database"] {
+            let heading = format!(">{name}</h2>");
+            assert!(page.contains(&heading), "{heading} in {page}");
+        }
+        for text in
+            ["Healthy", "Nothing needs attention", "7,214", "0.39 %", "84 ms", "12 d 4 h", "17 d 20 h"]
+        {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+        assert_eq!(page.matches("class=\"spark__plot\"").count(), 4);
+        assert!(!page.contains(" style="), "the content security policy forbids it");
+    }
+
+    #[test]
+    fn what_is_old_says_so_and_is_shown() {
+        let page = html(sample::troubled());
+        for text in
+            ["Out of date", "CloudWatch refused", "7,214", "Unhealthy", "In alarm", "2 h 5 min overdue"]
+        {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_was_never_read_leaves_the_others_alone() {
+        let mut overview = sample::healthy();
+        let problem = Problem::new(ProblemKind::Forbidden, "The role may not do that.");
+        overview.health = Reading::missing(problem.clone(), overview.now);
+        overview.traffic = Reading::missing(problem, overview.now);
+        let page = html(overview);
+        assert!(
+            page.contains("The role may not do that.") && page.contains("Nothing has been read yet."),
+            "{page}"
+        );
+        assert!(page.contains("tried") && page.contains("12 d 4 h"), "{page}");
+    }
+
+    #[test]
+    fn words_from_elsewhere_are_escaped() {
+        let mut overview = sample::healthy();
+        if let Some(alarms) = &mut overview.alarms.value {
+            alarms[0].name = "<script>alert(1)</script>\"'".to_owned();
+        }
+        assert!(!html(overview).contains("<script>"));
+    }
+}

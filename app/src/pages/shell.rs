@@ -1,0 +1,167 @@
+//! The frame around every page: document head, navigation, and the script that wakes the islands.
+
+use leptos::prelude::*;
+use model::stack::Stack;
+
+/// Where a page without JavaScript reloads itself: the overview at an address of its own, so that a
+/// page nobody looks at does not keep a session alive.
+pub const SELF_REFRESH: &str = "/?refresh=self";
+
+/// The browser's files, and the number that lets the page's one script run.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// For the content security policy.
+    pub nonce: String,
+    /// Path of the script that wasm-bindgen wrote.
+    pub js: String,
+    /// Path of the program.
+    pub wasm: String,
+    /// Path of the style sheet.
+    pub css: String,
+}
+
+/// Who looks, and at what.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The account's e-mail address.
+    pub email: String,
+    /// The stack.
+    pub stack: Stack,
+}
+
+/// What the browser needs to know first.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The browser's files.
+    pub files: Files,
+    /// The page's title.
+    pub title: String,
+    /// Without JavaScript: after how many seconds the page loads itself anew.
+    pub reload_seconds: Option<u32>,
+}
+
+/// The whole document. With a `visit` the content stands beside the navigation, otherwise alone.
+pub fn document<V: IntoView + 'static>(
+    head: Head,
+    visit: Option<Visit>,
+    content: impl FnOnce() -> V + Send + 'static,
+) -> impl IntoView {
+    let current = head.title.clone();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <DocumentHead head/>
+            <body>
+                {match visit {
+                    Some(visit) => view! { <SignedIn visit current>{content()}</SignedIn> }.into_any(),
+                    None => view! { <Alone>{content()}</Alone> }.into_any(),
+                }}
+            </body>
+        </html>
+    }
+}
+
+#[component]
+fn DocumentHead(head: Head) -> impl IntoView {
+    let Head { files: Files { nonce, js, wasm, css }, title, reload_seconds } = head;
+    let script = wake_script(&js, &wasm);
+    view! {
+        <head>
+            <meta charset="utf-8"/>
+            <meta name="viewport" content="width=device-width, initial-scale=1"/>
+            <meta name="color-scheme" content="light dark"/>
+            <meta name="robots" content="noindex"/>
+            <title>{format!("{title} \u{b7} Lockkeeper")}</title>
+            <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+            <link rel="stylesheet" href=css/>
+            <link rel="modulepreload" href=js crossorigin="anonymous"/>
+            <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+            {reload_seconds.map(|seconds| view! {
+                <noscript><meta http-equiv="refresh" content=format!("{seconds};url={SELF_REFRESH}")/></noscript>
+            })}
+            <script type="module" nonce=nonce inner_html=script></script>
+        </head>
+    }
+}
+
+/// Loads the browser part, wakes each island that stands in the page, and then says so on `<html>`,
+/// which is what tests wait for. The two paths were checked when they were read: nothing in them
+/// needs quoting.
+fn wake_script(js: &str, wasm: &str) -> String {
+    format!(
+        "import init,* as app from \"{js}\";\
+         await init({{module_or_path:\"{wasm}\"}});\
+         app.hydrate();\
+         for(const island of document.querySelectorAll(\"leptos-island\"))app[island.dataset.component](island);\
+         document.documentElement.dataset.hydrated=\"\";"
+    )
+}
+
+/// The frame for somebody who is signed in.
+#[component]
+fn SignedIn(visit: Visit, current: String, children: Children) -> impl IntoView {
+    let Visit { email, stack } = visit;
+    view! {
+        <a class="skip" href="#main">"Skip to content"</a>
+        <div class="shell">
+            <header class="rail">
+                <a class="brand" href="/"><Logo/><span>"Lockkeeper"</span></a>
+                <dl class="stack">
+                    <div class="stack__name"><dt>"Function"</dt><dd>{stack.function}</dd></div>
+                    <div><dt>"Region"</dt><dd>{stack.region}</dd></div>
+                    <div><dt>"HTTP API"</dt><dd>{stack.api_id}</dd></div>
+                    <div><dt>"Stage"</dt><dd>{stack.stage}</dd></div>
+                </dl>
+                <nav class="nav" aria-label="Main">
+                    <ul>{PLACES.map(|place| view! { <NavItem place current=current.clone()/> }).collect_view()}</ul>
+                </nav>
+                <div class="account">
+                    <span class="account__email" title=email.clone()>{email.clone()}</span>
+                    <form method="post" action="/sign-out">
+                        <button class="button button--quiet" type="submit">"Sign out"</button>
+                    </form>
+                </div>
+            </header>
+            <main id="main" class="main" tabindex="-1">{children()}</main>
+        </div>
+    }
+}
+
+/// The pages there are: title, address, and the icon's path in a square of 16.
+const PLACES: [(&str, &str, &str); 1] = [("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z")];
+
+#[component]
+fn NavItem(place: (&'static str, &'static str, &'static str), current: String) -> impl IntoView {
+    let (title, address, icon) = place;
+    let here = (title == current).then_some("page");
+    view! {
+        <li>
+            <a class="nav__link" href=address aria-current=here>
+                <svg class="nav__icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d=icon></path></svg>
+                {title}
+            </a>
+        </li>
+    }
+}
+
+/// The frame for everybody else: the content in the middle.
+#[component]
+fn Alone(children: Children) -> impl IntoView {
+    view! {
+        <div class="alone">
+            <header class="brand brand--alone"><Logo/><span>"Lockkeeper"</span></header>
+            <main id="main" class="alone__main" tabindex="-1">{children()}</main>
+        </div>
+    }
+}
+
+/// The lock gate: two leaves that lean against the water, as in `public/favicon.svg`.
+#[component]
+fn Logo() -> impl IntoView {
+    view! {
+        <svg class="brand__logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+            <path class="brand__gate" d="M4 5v22M28 5v22M4 9l12 5 12-5M4 17l12 5 12-5M16 14v8"></path>
+            <path class="brand__water" d="M4 28c2-1.6 4-1.6 6 0s4 1.6 6 0 4-1.6 6 0 4 1.6 6 0"></path>
+        </svg>
+    }
+}

@@ -1,0 +1,155 @@
+//! Who is asking: the session cookie, and the guard before everything that is not public.
+//!
+//! The cookie names a session record, the record names a row of `sign_ins`, and that row decides.
+//! Time limits: 8 hours in all, 30 minutes without use ([`super::accounts`]). Refreshing by itself
+//! is not use: a call says whether the person has touched the page since the last one.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use model::problem::{Problem, ProblemKind};
+use tower_sessions::Session;
+
+use super::App;
+use super::accounts::SignInId;
+use super::answer::Failure;
+use crate::pages::sign_in::Notice;
+
+/// The one thing in a session's record.
+const SIGN_IN: &str = "sign_in";
+
+/// Who is signed in; in the request's extensions behind [`guard`].
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The account's e-mail address.
+    pub email: String,
+    /// Which sign-in this is.
+    pub sign_in: SignInId,
+}
+
+/// The cookie's name. The prefix makes browsers insist on https, the path `/` and no domain, so that
+/// no neighbouring host can plant one; over plain http (the sandbox) it can't be used.
+pub fn cookie_name(https: bool) -> &'static str {
+    if https { "__Host-lockkeeper" } else { "lockkeeper" }
+}
+
+/// Lets through who is signed in, and everybody to the sign-in pages.
+pub async fn guard(State(app): State<App>, session: Session, mut request: Request, next: Next) -> Response {
+    let visitor = match visitor(&app, &session).await {
+        Ok(visitor) => visitor,
+        Err(problem) => return Failure::of(&request, &app, problem).into_response(),
+    };
+    match visitor {
+        Some(visitor) => {
+            if !refreshes_itself(&request)
+                && let Err(problem) = app.accounts.touch(&visitor.sign_in).await
+            {
+                return Failure::of(&request, &app, problem).into_response();
+            }
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
+        None if is_public(request.uri().path()) => next.run(request).await,
+        None if request.uri().path().starts_with("/api/") => {
+            let problem =
+                Problem::new(ProblemKind::NotSignedIn, "Nobody is signed in, or the session is over.")
+                    .with_next("Sign in and try again.");
+            Failure::of(&request, &app, problem).into_response()
+        }
+        None => to_sign_in(&app, &request).into_response(),
+    }
+}
+
+/// Signs somebody in: a session under a new id, whatever the browser brought along.
+///
+/// # Errors
+/// `Internal` when the session can't be written.
+pub async fn begin(app: &App, session: &Session, sign_in: &SignInId) -> Result<(), Problem> {
+    if let Some(old) = current(session).await? {
+        app.accounts.sign_out(&old).await?;
+    }
+    session.clear().await;
+    session.cycle_id().await.map_err(broken)?;
+    session.insert(SIGN_IN, sign_in.to_text()).await.map_err(broken)
+}
+
+/// Signs out; safe to repeat.
+///
+/// # Errors
+/// `Internal` when the session can't be deleted.
+pub async fn end(app: &App, session: &Session) -> Result<(), Problem> {
+    if let Some(sign_in) = current(session).await? {
+        app.accounts.sign_out(&sign_in).await?;
+    }
+    session.flush().await.map_err(broken)
+}
+
+/// A cookie that is taken back must carry the attributes of the one that was set, or browsers keep a
+/// `__Host-` one; the session layer leaves them out. Runs outside of it.
+pub async fn take_back_whole(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let https = app.public_url.is_https();
+    let taken_back = format!("{}=;", cookie_name(https));
+    let attributes = if https { "; HttpOnly; SameSite=Lax; Secure" } else { "; HttpOnly; SameSite=Lax" };
+    if let header::Entry::Occupied(mut cookies) = response.headers_mut().entry(header::SET_COOKIE) {
+        for value in cookies.iter_mut() {
+            if let Ok(text) = value.to_str()
+                && text.starts_with(&taken_back)
+                && let Ok(whole) = HeaderValue::from_str(&format!("{text}{attributes}"))
+            {
+                *value = whole;
+            }
+        }
+    }
+    response
+}
+
+async fn visitor(app: &App, session: &Session) -> Result<Option<Visitor>, Problem> {
+    let Some(sign_in) = current(session).await? else { return Ok(None) };
+    let email = app.accounts.visitor(&sign_in).await?;
+    if email.is_none() {
+        session.flush().await.map_err(broken)?;
+    }
+    Ok(email.map(|email| Visitor { email, sign_in }))
+}
+
+async fn current(session: &Session) -> Result<Option<SignInId>, Problem> {
+    let text: Option<String> = session.get(SIGN_IN).await.map_err(broken)?;
+    Ok(text.as_deref().and_then(SignInId::from_text))
+}
+
+/// Calls tell by themselves whether somebody is there, and a page without JavaScript that reloads
+/// itself does so at an address of its own; scripts that use the API always count.
+fn refreshes_itself(request: &Request) -> bool {
+    let uri = request.uri();
+    uri.path().starts_with("/api/calls/")
+        || uri.path_and_query().is_some_and(|path| path.as_str() == crate::pages::shell::SELF_REFRESH)
+}
+
+fn is_public(path: &str) -> bool {
+    path == "/sign-in" || path.starts_with("/sign-in/")
+}
+
+/// To the sign-in page, and from there back to where the person wanted to go.
+fn to_sign_in(app: &App, request: &Request) -> Redirect {
+    let notice =
+        had_cookie(request.headers(), cookie_name(app.public_url.is_https())).then_some(Notice::Ended);
+    let wanted = match *request.method() {
+        Method::GET => request.uri().path_and_query().map(|wanted| wanted.as_str()),
+        _ => None,
+    };
+    Redirect::to(&crate::pages::sign_in::address(notice, wanted))
+}
+
+/// Whether the browser believes that it is signed in.
+fn had_cookie(headers: &HeaderMap, name: &str) -> bool {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|list| list.split(';')).any(|cookie| cookie.trim().split('=').next() == Some(name))
+}
+
+fn broken(error: tower_sessions::session::Error) -> Problem {
+    tracing::error!(%error, "the session store failed");
+    Problem::new(ProblemKind::Internal, "The session could not be read or written.")
+        .with_next("Try again in a moment; the log says more.")
+}

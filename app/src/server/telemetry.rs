@@ -1,0 +1,85 @@
+//! The log: what to write and how, and one line for each request.
+//!
+//! Secrets stay out of it: no header, no body, no query, and of a sign-in link not the token.
+
+use std::io::IsTerminal;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+use tracing_subscriber::EnvFilter;
+
+use super::App;
+use super::config::ConfigError;
+
+/// The request's number in the log, also told to the caller.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Starts the log on stderr, by `LOCKKEEPER_LOG` (default `info`) and `LOCKKEEPER_LOG_FORMAT`
+/// (`text`, the default, or `json`).
+///
+/// # Errors
+/// When one of the two variables is not understood.
+pub fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+    let filter = lookup("LOCKKEEPER_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| ConfigError { variable: "LOCKKEEPER_LOG", why: error.to_string() })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match lookup("LOCKKEEPER_LOG_FORMAT").as_deref() {
+        None | Some("text") => log.init(),
+        Some("json") => log.json().init(),
+        Some(other) => {
+            let why = format!("`{other}` is neither text nor json");
+            return Err(ConfigError { variable: "LOCKKEEPER_LOG_FORMAT", why });
+        }
+    }
+    Ok(())
+}
+
+/// Numbers a request and writes a line when it is answered.
+pub async fn log_requests(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut bytes = [0_u8; 8];
+    (app.random)(&mut bytes);
+    let id = format!("{:016x}", u64::from_be_bytes(bytes));
+    let quiet = is_quiet(request.uri().path());
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = loggable(request.uri().path()));
+    let begun = (app.clock)();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let ms = (app.clock)().0 - begun.0;
+    let status = response.status().as_u16();
+    span.in_scope(|| match quiet && status < 400 {
+        true => tracing::debug!(status, ms, "answered"),
+        false => tracing::info!(status, ms, "answered"),
+    });
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// What machines ask for all the time, and the files of a page.
+fn is_quiet(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/api/calls/overview") || path.starts_with("/pkg/")
+}
+
+/// A path without what opens a door.
+fn loggable(path: &str) -> &str {
+    if path.starts_with("/sign-in/link/") { "/sign-in/link/..." } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::loggable;
+
+    #[test]
+    fn a_links_token_is_not_logged() {
+        assert_eq!(loggable("/sign-in/link/c2VjcmV0"), "/sign-in/link/...");
+        assert_eq!(loggable("/sign-in"), "/sign-in");
+    }
+}
