@@ -1,0 +1,49 @@
+import { defineConfig, devices } from "@playwright/test";
+import { environment } from "./support/environment.js";
+
+/**
+ * The portal in a browser. `cargo xtask test` starts sandbox and portal, and says in the environment
+ * where they are (see `support/environment.ts`).
+ *
+ * Three kinds of browser look at the same portal; what breaks the stack on purpose runs after all of
+ * them, alone.
+ */
+const scripted = ["sign-in.spec.ts", "overview.spec.ts", "keyboard.spec.ts", "api.spec.ts"];
+const narrow = { width: 390, height: 844 };
+
+export default defineConfig({
+  testDir: "tests",
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  // Nothing may pass only at the second try.
+  retries: 0,
+  workers: 2,
+  fullyParallel: true,
+  forbidOnly: true,
+  use: {
+    ...devices["Desktop Chrome"],
+    baseURL: environment.portal,
+    viewport: { width: 1280, height: 800 },
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: environment.chromium,
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "desktop", testMatch: scripted },
+    { name: "phone", testMatch: ["sign-in.spec.ts", "overview.spec.ts"], use: { viewport: narrow, hasTouch: true } },
+    { name: "no-javascript", testMatch: "no-javascript.spec.ts", use: { javaScriptEnabled: false } },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["desktop", "phone", "no-javascript"] },
+  ],
+});
