@@ -1,0 +1,139 @@
+//! The functions as AWS takes them: `lambda/<architecture>/api.zip` under the target directory, and
+//! `lambda/api.zip`, which is the arm64 one.
+//!
+//! Static programs (musl), so that they depend on no version of a C library, and the same to the
+//! byte for the same sources, so that a SHA-256 tells whether a function runs what is in the
+//! repository: no path of this machine is in them, the compiler and all dependencies are pinned, and
+//! the zip holds nothing that changes (see [`crate::archive`]).
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::archive::{self, Effort, megabytes};
+use crate::elf::{self, Architecture};
+use crate::phases::seconds;
+use crate::workspace::{self, Workspace};
+use crate::{process, setup};
+
+/// The profile of the root `Cargo.toml` that functions are built with.
+const PROFILE: &str = "lambda";
+
+/// Options of `cargo xtask package`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only for this architecture; both if not given.
+    #[arg(long, value_enum)]
+    architecture: Option<Architecture>,
+}
+
+/// Builds and checks the packages, and prints their sizes and hashes.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let wanted = match options.architecture {
+        Some(one) => vec![one],
+        None => vec![Architecture::Arm64, Architecture::X86_64],
+    };
+    let folder = workspace.target.join("lambda");
+    for architecture in wanted {
+        println!("\n==> api for {}", architecture.name());
+        let began = Instant::now();
+        let program = build(workspace, architecture)?;
+        let content =
+            fs::read(&program).with_context(|| format!("the build left no {}", program.display()))?;
+        elf::check_static(&content, architecture).with_context(|| format!("{}", program.display()))?;
+        let zip = folder.join(architecture.name()).join("api.zip");
+        let package = archive::write(&program, &zip, Effort::Small)?;
+        println!("    {}", workspace::short(workspace, &zip));
+        println!(
+            "    {:.2} MB, {:.2} MB unpacked, in {}",
+            megabytes(package.zipped),
+            megabytes(package.unpacked),
+            seconds(began.elapsed())
+        );
+        println!("    sha256 {}", package.sha256);
+        if architecture == Architecture::Arm64 {
+            let default = folder.join("api.zip");
+            fs::copy(&zip, &default)?;
+            println!("    also as {}", workspace::short(workspace, &default));
+        }
+    }
+    Ok(())
+}
+
+fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+    let target = triple(architecture);
+    setup::rust_target(workspace, target)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--locked", "--package=api-function", "--bin=api"]);
+    cargo.args(["--profile", PROFILE, "--target", target]);
+    let cargo_home = cargo_home()?;
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags(&workspace.root, &cargo_home));
+    let underscored = target.replace('-', "_");
+    cargo.env(format!("CC_{underscored}"), c_compiler(architecture)?);
+    cargo.env(format!("CFLAGS_{underscored}"), C_FLAGS);
+    process::run(&mut cargo)?;
+    Ok(workspace.target.join(target).join(PROFILE).join("api"))
+}
+
+fn triple(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-musl",
+        Architecture::X86_64 => "x86_64-unknown-linux-musl",
+    }
+}
+
+/// Some distributions' compilers turn on checks that call functions only glibc has.
+const C_FLAGS: &str = "-U_FORTIFY_SOURCE";
+
+/// Replaces the two folders that differ from machine to machine wherever the compiler would write
+/// them down: panic messages and `file!()`.
+fn rust_flags(root: &Path, cargo_home: &Path) -> String {
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    // Cargo's form for flags that may hold spaces: separated by the ASCII unit separator.
+    [remap(cargo_home, "/cargo"), remap(root, "/lockkeeper")].join("\u{1f}")
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    let default = || env::home_dir().map(|home| home.join(".cargo"));
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(default)
+        .context("neither CARGO_HOME nor HOME is set")
+}
+
+/// A C compiler for the parts of the cryptography that are C and assembly. Rust brings the C
+/// library and the linker; only the compiler itself comes from the machine, so that one meant for
+/// glibc will do.
+fn c_compiler(architecture: Architecture) -> Result<PathBuf> {
+    let (names, package): (&[&str], _) = match (architecture, env::consts::ARCH) {
+        (Architecture::Arm64, "aarch64") | (Architecture::X86_64, "x86_64") => {
+            (&["musl-gcc", "gcc", "clang"], "musl-tools")
+        }
+        (Architecture::Arm64, _) => {
+            (&["aarch64-linux-musl-gcc", "aarch64-linux-gnu-gcc"], "gcc-aarch64-linux-gnu")
+        }
+        (Architecture::X86_64, _) => {
+            (&["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc"], "gcc-x86-64-linux-gnu")
+        }
+    };
+    let purpose = format!("the {} package", architecture.name());
+    setup::program_or_package(names, package, &purpose)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_folders_are_remapped_and_may_hold_spaces() {
+        let flags = rust_flags(Path::new("/my work/lockkeeper"), Path::new("/me/.cargo"));
+        let flags: Vec<&str> = flags.split('\u{1f}').collect();
+        assert_eq!(
+            flags,
+            ["--remap-path-prefix=/me/.cargo=/cargo", "--remap-path-prefix=/my work/lockkeeper=/lockkeeper"]
+        );
+    }
+}
