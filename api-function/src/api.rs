@@ -3,18 +3,26 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::hmac::Key as CursorKey;
 use lambda_http::{Body, Request as HttpRequest, RequestExt as _};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use crate::caller;
 use crate::config::Config;
+use crate::cursor::Cursors;
 use crate::event;
+use crate::meter::{Cost, Meter};
 use crate::problem::Problem;
+use crate::report::{Ids, Report};
 use crate::request::Request;
 use crate::response::Response;
 use crate::router::{self, PathParameters, ROUTES, Route};
-use crate::sql::{Cost, Database, SqlError};
+use crate::sql::row::column;
+use crate::sql::{Database, SqlError, Statement};
 use crate::time::{Clock, Random};
+use crate::trace::Tracer;
 
 /// An answer is given so long before Lambda ends the invocation.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -31,14 +39,21 @@ pub struct Api {
     pub database: Database,
     /// The wall clock.
     pub clock: Clock,
+    cursor_key: OnceCell<CursorKey>,
+    tracer: Option<Tracer>,
     cold: AtomicBool,
 }
+
+/// What is known of a request that may be answered.
+type Admitted = (&'static Route, PathParameters, String);
 
 impl Api {
     /// The API with this configuration. Nothing is connected yet.
     pub fn new(config: Config, clock: Clock, random: Random) -> Self {
-        let database = Database::new(&config, clock.clone(), random);
-        Self { config, database, clock, cold: AtomicBool::new(true) }
+        let database = Database::new(&config, clock.clone(), random.clone());
+        let tracer = config.xray_daemon.and_then(|daemon| Tracer::new(daemon, random));
+        let cold = AtomicBool::new(true);
+        Self { config, database, clock, cursor_key: OnceCell::new(), tracer, cold }
     }
 
     /// Makes the first connection during the init phase. A failure is logged and nothing more: the
@@ -47,7 +62,15 @@ impl Api {
         let started = Instant::now();
         let deadline = started + WARM_UP;
         let ms = || millis(started.elapsed());
-        match timeout_at(deadline, self.database.warm_up(deadline)).await {
+        let connecting = async {
+            self.database.warm_up(deadline).await?;
+            // So that no request has to. What fails here is tried again by the first that needs it.
+            if let Err(error) = self.cursor_key(&Meter::default(), deadline).await {
+                tracing::error!(%error, "the key of the cursors was not read");
+            }
+            Ok::<_, SqlError>(())
+        };
+        match timeout_at(deadline, connecting).await {
             Ok(Ok(())) => tracing::info!(durationMs = ms(), "connected during init"),
             Ok(Err(error)) => tracing::error!(%error, durationMs = ms(), "not connected during init"),
             Err(_) => tracing::error!(durationMs = ms(), "not connected during init in time"),
@@ -81,40 +104,78 @@ impl Api {
         ids: Ids<'_>,
         refusal: Option<Problem>,
     ) -> Response {
-        let started = Instant::now();
         let cold_start = self.cold.swap(false, Ordering::Relaxed);
+        let (started, at) = (Instant::now(), (self.clock)());
         let method = request.method().as_str();
-        let mut line = Line { ids, method, started, cold_start, route: None };
-        let (route, parameters) = match refusal.map_or_else(|| self.route(request), Err) {
-            Ok(found) => found,
-            Err(problem) => {
-                let response = problem.response(ids.lambda);
-                line.write(&response, problem.context(), &Cost::default());
-                return without_body_for_head(method, response);
+        let refused = |problem| Err((None, problem));
+        let (route, outcome, cost) = match refusal.map_or_else(|| self.admit(request), refused) {
+            Err((route, problem)) => (route, Err(problem), Cost::default()),
+            Ok((route, parameters, subject)) => {
+                let deadline = started + self.time_for(request);
+                let query = request.uri().query().unwrap_or_default();
+                let request = Request::new(ids.lambda.to_owned(), cold_start, deadline, parameters, query)
+                    .with(subject, request.headers(), request.body());
+                let outcome = self.carry_out(route, &request).await;
+                (Some(route), outcome, request.meter.cost())
             }
         };
-        line.route = Some(format!("{} {}", route.method, route.path));
-        let deadline = started + self.time_for(request);
-        let query = request.uri().query().unwrap_or_default();
-        let request = Request::new(ids.lambda.to_owned(), cold_start, deadline, parameters, query);
-        // When the time is up the route's future is dropped, and with it the connection it used.
-        let outcome = timeout_at(deadline, (route.handle)(self, &request)).await.unwrap_or_else(|_| {
-            let detail = "Reason: the answer would have come too late.";
-            Err(Problem::unavailable(detail, Duration::from_secs(2)).with_context("out of time"))
-        });
         let (response, error) = match outcome {
             Ok(response) => (response, None),
             Err(problem) => (problem.response(ids.lambda), problem.context().map(str::to_owned)),
         };
-        line.write(&response, error.as_deref(), &request.meter.cost());
+        let trace = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
+        Report {
+            ids,
+            method,
+            route,
+            started,
+            at,
+            cold_start,
+            status: response.status().as_u16(),
+            cost: &cost,
+        }
+        .write(error.as_deref(), &self.config, self.tracer.as_ref(), trace);
         without_body_for_head(method, response)
     }
 
-    fn route(&self, request: &HttpRequest) -> Result<(&'static Route, PathParameters), Problem> {
+    /// The route of a request, its path's parameters and the caller's subject.
+    fn admit(&self, request: &HttpRequest) -> Result<Admitted, (Option<&'static Route>, Problem)> {
         let path = event::path(request);
-        let stage = event::gateway(request).and_then(|context| context.stage.as_deref());
+        let gateway = event::gateway(request);
+        let stage = gateway.and_then(|context| context.stage.as_deref());
         let path = router::path_of(&path, stage.unwrap_or_default(), &self.config.path_prefix);
-        router::find(ROUTES, request.method().as_str(), path)
+        let (route, parameters) =
+            router::find(ROUTES, request.method().as_str(), path).map_err(|problem| (None, problem))?;
+        let subject = caller::check(gateway, route.needs).map_err(|problem| (Some(route), problem))?;
+        Ok((route, parameters, subject))
+    }
+
+    /// Has the route answer within the request's time. When that is up the route's future is dropped,
+    /// and with it the connection it used.
+    async fn carry_out(&self, route: &Route, request: &Request) -> Result<Response, Problem> {
+        timeout_at(request.deadline, (route.handle)(self, request)).await.unwrap_or_else(|_| {
+            let detail = match route.method {
+                "GET" => "Reason: the answer would have come too late.",
+                _ => "Reason: the answer would have come too late. Look whether the change was made before you repeat it.",
+            };
+            Err(Problem::unavailable(detail, Duration::from_secs(2)).with_context("out of time"))
+        })
+    }
+
+    /// The key of the cursors, read from the database once.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub async fn cursor_key(&self, meter: &Meter, deadline: Instant) -> Result<&CursorKey, SqlError> {
+        self.cursor_key
+            .get_or_try_init(|| async {
+                let statement = Statement::new("SELECT TOP (1) value FROM dbo.cursor_keys ORDER BY id DESC");
+                let answer = self.database.read(&statement, meter, deadline).await?;
+                let row =
+                    answer.first(0).ok_or_else(|| SqlError::Shape("there is no cursor key".to_owned()))?;
+                Ok(Cursors::key(column::<&[u8]>(row, "value")?))
+            })
+            .await
     }
 
     /// How long a request may take: what Lambda leaves, less the margin.
@@ -140,52 +201,6 @@ fn without_body_for_head(method: &str, mut response: Response) -> Response {
 /// Milliseconds, with three places.
 pub fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// What a request is called.
-#[derive(Clone, Copy)]
-struct Ids<'a> {
-    /// By Lambda.
-    lambda: &'a str,
-    /// By API Gateway, whose access log has it too.
-    gateway: &'a str,
-}
-
-/// The line that is written about a request.
-struct Line<'a> {
-    ids: Ids<'a>,
-    method: &'a str,
-    started: Instant,
-    cold_start: bool,
-    route: Option<String>,
-}
-
-impl Line<'_> {
-    fn write(&self, response: &Response, error: Option<&str>, cost: &Cost) {
-        macro_rules! line {
-            ($level:ident, $($extra:tt)*) => {
-                tracing::$level!(
-                    requestId = self.ids.lambda,
-                    apiRequestId = self.ids.gateway,
-                    method = self.method,
-                    route = self.route.as_deref(),
-                    status = response.status().as_u16(),
-                    durationMs = millis(self.started.elapsed()),
-                    sqlMs = millis(cost.time),
-                    sqlRoundTrips = cost.round_trips,
-                    sqlConnects = cost.connects,
-                    coldStart = self.cold_start,
-                    secretVersion = cost.secret_version.as_deref(),
-                    $($extra)*
-                )
-            };
-        }
-        match response.status().as_u16() {
-            ..500 => line!(info, "request"),
-            500 => line!(error, error, "request"),
-            _ => line!(warn, error, "request"),
-        }
-    }
 }
 
 /// The reason for people outside, and the answer's error for the log: what a route says when it

@@ -12,12 +12,14 @@
 //! | `AWS_LAMBDA_LOG_LEVEL` | `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`, set by Lambda's logging configuration | `INFO` |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda | none: required but for the last |
 //! | `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` | another address for Secrets Manager, as the SDKs take it | AWS's own |
+//! | `AWS_XRAY_DAEMON_ADDRESS` | `address:port` of the X-Ray daemon, set by Lambda; where a request is traced, it is told of its calls there | none: no traces |
 //! | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda | `api`, `$LATEST` |
 //!
 //! A value that is not understood ends the init phase with a message that names the variable. An
 //! empty value counts as none.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
@@ -79,6 +81,8 @@ pub struct Config {
     pub credentials: AwsCredentials,
     /// Another address for Secrets Manager.
     pub endpoint_url: Option<String>,
+    /// The X-Ray daemon.
+    pub xray_daemon: Option<SocketAddr>,
     /// The function's name.
     pub function_name: String,
     /// The function's version.
@@ -130,6 +134,7 @@ impl Config {
                 session_token: get("AWS_SESSION_TOKEN").map(Zeroizing::new),
             },
             endpoint_url: endpoint_url(&get)?,
+            xray_daemon: get("AWS_XRAY_DAEMON_ADDRESS").map(|value| xray_daemon(&value)).transpose()?,
             function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "api".to_owned()),
             function_version: get("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_else(|| "$LATEST".to_owned()),
         })
@@ -192,6 +197,10 @@ fn address(value: &str) -> Result<(String, u16), ConfigError> {
         Some((host, port)) if !host.is_empty() && port > 0 => Ok((host.to_owned(), port)),
         _ => Err(error("SQL_ADDRESS", "must be host:port")),
     }
+}
+
+fn xray_daemon(value: &str) -> Result<SocketAddr, ConfigError> {
+    value.trim().parse().map_err(|_| error("AWS_XRAY_DAEMON_ADDRESS", "must be an address and a port"))
 }
 
 fn path_prefix(value: String) -> Result<String, ConfigError> {
@@ -280,6 +289,7 @@ mod tests {
             ("SQL_TIMEOUT", " 250 "),
             ("SQL_ADDRESS", "db.internal:1433"),
             ("API_PATH_PREFIX", "/v1"),
+            ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
             ("AWS_LAMBDA_LOG_LEVEL", "debug"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
             ("AWS_SESSION_TOKEN", "token"),
@@ -292,6 +302,7 @@ mod tests {
         assert_eq!(config.sql_address, Some(("db.internal".to_owned(), 1433)));
         assert_eq!(config.path_prefix, "/v1");
         assert_eq!(config.log_level, LevelFilter::DEBUG);
+        assert_eq!(config.xray_daemon.map(|daemon| daemon.port()), Some(2000));
         assert_eq!(config.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     }
 
@@ -333,6 +344,7 @@ mod tests {
             ("API_PATH_PREFIX", "/"),
             ("API_PATH_PREFIX", "/a//b"),
             ("API_PATH_PREFIX", "/a b"),
+            ("AWS_XRAY_DAEMON_ADDRESS", "2000"),
             ("AWS_LAMBDA_LOG_LEVEL", "LOUD"),
             ("AWS_REGION", ""),
             ("AWS_ACCESS_KEY_ID", ""),

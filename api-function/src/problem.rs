@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use model::problem_details::FieldError;
 
 use crate::response::{self, Response};
@@ -17,10 +17,24 @@ use crate::sql::SqlError;
 pub enum Kind {
     /// 400: the input is not understood.
     BadInput,
+    /// 401: it is not known who asks.
+    Unauthenticated,
+    /// 403: who asks may not.
+    Forbidden,
     /// 404: nothing is there.
     NotFound,
     /// 405: something is there, but does not know the method.
     MethodNotAllowed,
+    /// 409: something that is there is in the way.
+    Conflict,
+    /// 412: it has been changed since the client saw it.
+    PreconditionFailed,
+    /// 413: the body is larger than it may be.
+    TooLarge,
+    /// 415: the body is of a kind that is not taken.
+    UnsupportedMediaType,
+    /// 428: the client has to say which state it has seen.
+    PreconditionRequired,
     /// 500: a mistake of this function.
     Internal,
     /// 503: it can't be done now; the same request may work later.
@@ -32,9 +46,26 @@ impl Kind {
     fn words(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::BadInput => (StatusCode::BAD_REQUEST, "bad-input", "The input was not understood"),
+            Self::Unauthenticated => {
+                (StatusCode::UNAUTHORIZED, "unauthenticated", "It is not known who asks")
+            }
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing at this address"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here")
+            }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Something that is there is in the way"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It has been changed meanwhile")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "A body of this kind is not taken",
+            ),
+            Self::PreconditionRequired => {
+                (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed here")
             }
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
@@ -53,7 +84,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
-    allow: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     context: Option<String>,
 }
 
@@ -65,7 +96,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
-            allow: None,
+            headers: Vec::new(),
             context: None,
         }
     }
@@ -79,8 +110,22 @@ impl Problem {
 
     /// 405; `allow` is the list of methods.
     pub fn method_not_allowed(allow: String) -> Self {
-        let detail = format!("Allowed here: {allow}.");
-        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, detail) }
+        let problem = Self::new(Kind::MethodNotAllowed, format!("Allowed here: {allow}."));
+        // The names of methods can always stand in a header.
+        match HeaderValue::from_str(&allow) {
+            Ok(allow) => problem.with_header(ALLOW, allow),
+            Err(_) => problem,
+        }
+    }
+
+    /// 403; `scope` is what the token would have to have.
+    pub fn forbidden(scope: &'static str) -> Self {
+        let problem = Self::new(Kind::Forbidden, format!("The token needs the scope {scope}."));
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+        match HeaderValue::from_str(&challenge) {
+            Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
     }
 
     /// 503; the client may come back after `retry_after`.
@@ -92,6 +137,13 @@ impl Problem {
     #[must_use]
     pub fn with_context(self, context: impl std::fmt::Display) -> Self {
         Self { context: Some(context.to_string()), ..self }
+    }
+
+    /// The same with one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// What is for the log only.
@@ -117,9 +169,11 @@ impl Problem {
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, retry_after(after));
         }
-        // The names of methods can always stand in a header.
-        if let Some(Ok(allow)) = self.allow.as_deref().map(HeaderValue::from_str) {
-            headers.insert(ALLOW, allow);
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
         }
         response
     }
@@ -133,6 +187,12 @@ pub fn retry_after(after: Duration) -> HeaderValue {
 
 impl From<SqlError> for Problem {
     fn from(error: SqlError) -> Self {
+        // A key that is there already, or a row that another one refers to: two changes at once, of which
+        // this one came second.
+        if matches!(error.number(), Some(547 | 2601 | 2627)) {
+            let detail = "It conflicts with what is there already, or with another change at the same time.";
+            return Self::new(Kind::Conflict, detail).with_context(error);
+        }
         let detail = format!("Reason: {}.", error.reason());
         let problem = match error.retry_after() {
             Some(after) => Self::unavailable(detail, after),
@@ -157,6 +217,25 @@ mod tests {
                 405,
                 "urn:learninghub:problem:method-not-allowed",
             ),
+            (Problem::new(Kind::Unauthenticated, "No."), 401, "urn:learninghub:problem:unauthenticated"),
+            (Problem::forbidden("courses:write"), 403, "urn:learninghub:problem:forbidden"),
+            (Problem::new(Kind::Conflict, "No."), 409, "urn:learninghub:problem:conflict"),
+            (
+                Problem::new(Kind::PreconditionFailed, "No."),
+                412,
+                "urn:learninghub:problem:precondition-failed",
+            ),
+            (Problem::new(Kind::TooLarge, "No."), 413, "urn:learninghub:problem:too-large"),
+            (
+                Problem::new(Kind::UnsupportedMediaType, "No."),
+                415,
+                "urn:learninghub:problem:unsupported-media-type",
+            ),
+            (
+                Problem::new(Kind::PreconditionRequired, "No."),
+                428,
+                "urn:learninghub:problem:precondition-required",
+            ),
             (Problem::new(Kind::Internal, "No."), 500, "urn:learninghub:problem:internal"),
             (
                 Problem::unavailable("No.", Duration::from_millis(1_200)),
@@ -171,6 +250,7 @@ mod tests {
             let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
             assert_eq!(header(RETRY_AFTER), (status == 503).then_some("2"));
             assert_eq!(header(ALLOW), (status == 405).then_some("GET, HEAD"));
+            assert_eq!(header(WWW_AUTHENTICATE).is_some(), status == 401 || status == 403);
             let text = std::str::from_utf8(response.body()).unwrap();
             assert!(!text.contains("canary"), "{text}");
             let body: model::problem_details::ProblemDetails = serde_json::from_str(text).unwrap();

@@ -2,11 +2,15 @@
 
 use std::ops::RangeInclusive;
 
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::AsHeaderName;
 use model::problem_details::FieldError;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::problem::Problem;
-use crate::sql::Meter;
+use crate::body;
+use crate::meter::Meter;
+use crate::problem::{Kind, Problem};
 
 /// So many pairs of the query string are read; more is no mistake of a person.
 const MOST_PARAMETERS: usize = 50;
@@ -22,8 +26,13 @@ pub struct Request {
     pub deadline: Instant,
     /// What it costs at the database.
     pub meter: Meter,
+    /// Who asks: the token's subject, on a route that needs one; else empty.
+    pub subject: String,
     path: Vec<(&'static str, String)>,
     query: Vec<(String, String)>,
+    headers: HeaderMap,
+    /// None when it is larger than may be.
+    body: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -37,7 +46,42 @@ impl Request {
     ) -> Self {
         let pairs = form_urlencoded::parse(raw_query.as_bytes()).take(MOST_PARAMETERS);
         let query = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        Self { request_id, cold_start, deadline, meter: Meter::default(), path, query }
+        Self {
+            request_id,
+            cold_start,
+            deadline,
+            meter: Meter::default(),
+            subject: String::new(),
+            path,
+            query,
+            headers: HeaderMap::new(),
+            body: Some(Vec::new()),
+        }
+    }
+
+    /// The same from a caller who was let in, with what else the request holds.
+    #[must_use]
+    pub fn with(self, subject: String, headers: &HeaderMap, body: &[u8]) -> Self {
+        let body = (body.len() <= body::LARGEST).then(|| body.to_vec());
+        Self { subject, headers: headers.clone(), body, ..self }
+    }
+
+    /// A header; none when it is not there or is no ASCII text. API Gateway joins several of one name by
+    /// commas.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, which must be a JSON object.
+    ///
+    /// # Errors
+    /// 413, 415, or 400 with what is wrong.
+    pub fn json(&self) -> Result<Map<String, Value>, Problem> {
+        let Some(body) = &self.body else {
+            let detail = format!("The body may have {} bytes.", body::LARGEST);
+            return Err(Problem::new(Kind::TooLarge, detail));
+        };
+        body::object(&self.headers, body)
     }
 
     /// A path parameter, as it stands in the path; empty when the route has none of that name.
@@ -85,15 +129,25 @@ impl Input<'_> {
         }
     }
 
+    /// `true` or `false`; false when it is not given.
+    pub fn boolean(&mut self, name: &str) -> bool {
+        let known = |text: &str| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("must be true or false".to_owned()),
+        };
+        self.parsed(name, known).unwrap_or(false)
+    }
+
     /// What `parse` makes of the text; none when it is not given. Its error is the reason.
     pub fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        match parse(self.text(name)?) {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.refuse(name, reason);
-                None
-            }
-        }
+        let parsed = parse(self.text(name)?);
+        self.checked(name, parsed)
+    }
+
+    /// What was parsed elsewhere; none, and the reason kept, when it was refused.
+    pub fn checked<T>(&mut self, name: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|reason| self.refuse(name, reason)).ok()
     }
 
     /// The end of the reading.

@@ -4,13 +4,27 @@
 use std::pin::Pin;
 
 use crate::api::Api;
+use crate::caller::Needs;
 use crate::problem::{Kind, Problem};
 use crate::request::Request;
 use crate::response::Response;
-use crate::routes;
+use crate::routes::{courses, enrolments, lessons, progress, status};
 
 /// Every route. Adding one: write it in a file of `routes` and name it here.
-pub const ROUTES: &[Route] = &[routes::status::STATUS, routes::courses::LIST];
+pub const ROUTES: &[Route] = &[
+    status::STATUS,
+    courses::list::LIST,
+    courses::change::CREATE,
+    courses::read::READ,
+    courses::change::REPLACE,
+    courses::change::DELETE,
+    lessons::REPLACE,
+    enrolments::LIST,
+    enrolments::ENROL,
+    enrolments::LEAVE,
+    progress::DONE,
+    progress::ALL,
+];
 
 /// What a route returns.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>;
@@ -22,8 +36,30 @@ pub struct Route {
     pub method: &'static str,
     /// The path; a segment in braces is a parameter: `/courses/{slug}`.
     pub path: &'static str,
+    /// What its caller must have.
+    pub needs: Needs,
+    /// What the OpenAPI document says of it.
+    pub docs: Docs,
     /// What answers it.
     pub handle: for<'a> fn(&'a Api, &'a Request) -> Answer<'a>,
+}
+
+/// What the OpenAPI document says of a route. Path parameters, the token, `HEAD`, and the problems that
+/// any route may end with are added there.
+#[derive(Debug, Clone, Copy)]
+pub struct Docs {
+    /// One line.
+    pub summary: &'static str,
+    /// The parameters of the query: name, schema as JSON, and what it means.
+    pub query: &'static [(&'static str, &'static str, &'static str)],
+    /// The header with a condition that it takes: name and whether it is required.
+    pub condition: Option<(&'static str, bool)>,
+    /// The body's schema.
+    pub body: Option<&'static str>,
+    /// The answers: status, the body's schema if there is one, and what it means.
+    pub answers: &'static [(u16, Option<&'static str>, &'static str)],
+    /// The statuses of the problems it may end with, besides those of any route.
+    pub problems: &'static [u16],
 }
 
 /// Parameters in the path: name and value.
@@ -97,11 +133,16 @@ mod tests {
         Box::pin(async { Err(Problem::new(Kind::Internal, "not to be called")) })
     }
 
+    const fn route(method: &'static str, path: &'static str) -> Route {
+        let docs = Docs { summary: "", query: &[], condition: None, body: None, answers: &[], problems: &[] };
+        Route { method, path, needs: Needs::Nothing, docs, handle: never }
+    }
+
     const TABLE: &[Route] = &[
-        Route { method: "GET", path: "/courses", handle: never },
-        Route { method: "POST", path: "/courses", handle: never },
-        Route { method: "GET", path: "/courses/{slug}", handle: never },
-        Route { method: "PUT", path: "/me/enrolments/{slug}/lessons/{position}", handle: never },
+        route("GET", "/courses"),
+        route("POST", "/courses"),
+        route("GET", "/courses/{slug}"),
+        route("PUT", "/me/enrolments/{slug}/lessons/{position}"),
     ];
 
     #[test]

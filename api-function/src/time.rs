@@ -39,7 +39,7 @@ impl Moment {
     }
 }
 
-/// Random numbers, for jitter.
+/// Random numbers, for jitter and for the ids of spans.
 #[derive(Debug, Clone)]
 pub struct Random(Arc<Mutex<StdRng>>);
 
@@ -56,6 +56,11 @@ impl Random {
 
     /// A number from 0 (included) to 1 (excluded).
     pub fn fraction(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    /// Any number.
+    pub fn number(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 }

@@ -9,17 +9,34 @@ use model::status::{DatabaseStatus, FunctionStatus, SecretStatus, Status, Verdic
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::{Api, log_unavailable, millis};
+use crate::caller::Needs;
 use crate::problem::retry_after;
 use crate::request::Request;
 use crate::response;
-use crate::router::{Answer, Route};
+use crate::router::{Answer, Docs, Route};
 use crate::sql::Statement;
 
 /// Whoever asks for the status waits no longer: a database that needs more is not well.
 const LONGEST: Duration = Duration::from_millis(4_500);
 
 /// `GET /status`.
-pub const STATUS: Route = Route { method: "GET", path: "/status", handle: status };
+pub const STATUS: Route = Route {
+    method: "GET",
+    path: "/status",
+    needs: Needs::Nothing,
+    docs: Docs {
+        summary: "Whether the API can do its work.",
+        query: &[],
+        condition: None,
+        body: None,
+        answers: &[
+            (200, Some("Status"), "It can."),
+            (503, Some("Status"), "It can't: the database or the secret is out of reach."),
+        ],
+        problems: &[],
+    },
+    handle: status,
+};
 
 fn status<'a>(api: &'a Api, request: &'a Request) -> Answer<'a> {
     Box::pin(async move {

@@ -167,12 +167,20 @@ fn in_words(error: &SdkError<GetSecretValueError>) -> String {
 /// The secret as it was last read. One request at a time comes by, so there is never more than one
 /// reading of it under way.
 #[derive(Debug, Default)]
-pub struct Cache(Option<(Arc<DatabaseSecret>, Moment)>);
+pub struct Cache {
+    held: Option<(Arc<DatabaseSecret>, Moment)>,
+    reads: u32,
+}
 
 impl Cache {
+    /// How often it was read, successfully.
+    pub fn reads(&self) -> u32 {
+        self.reads
+    }
+
     /// The secret last read, however old.
     pub fn last(&self) -> Option<&Arc<DatabaseSecret>> {
-        self.0.as_ref().map(|(secret, _)| secret)
+        self.held.as_ref().map(|(secret, _)| secret)
     }
 
     /// The secret, read again when it was last read longer than `ttl` ago. When that fails, or takes
@@ -187,7 +195,7 @@ impl Cache {
         ttl: Duration,
         clock: &Clock,
     ) -> Result<Arc<DatabaseSecret>, SecretError> {
-        if let Some((secret, read)) = &mut self.0 {
+        if let Some((secret, read)) = &mut self.held {
             if read.elapsed(clock) < ttl {
                 return Ok(secret.clone());
             }
@@ -219,7 +227,8 @@ impl Cache {
         if self.last().is_none_or(|last| last.version != secret.version) {
             tracing::info!(secretVersion = secret.version_prefix(), "secret read");
         }
-        self.0 = Some((secret.clone(), Moment::now(clock)));
+        self.held = Some((secret.clone(), Moment::now(clock)));
+        self.reads += 1;
         Ok(secret)
     }
 }

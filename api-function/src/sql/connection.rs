@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, Socket, TcpKeepalive};
-use tiberius::{AuthMethod, Client, EncryptionLevel, Query, Row};
+use tiberius::{AuthMethod, Client, EncryptionLevel, Row};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -114,11 +114,13 @@ pub(super) struct Connection {
 }
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
     /// The server refused the login: number, state and its words.
+    #[error("login refused with {0}, state {1}")]
     Refused(u32, u8, String),
     /// It did not come so far.
+    #[error("not reached: {0}")]
     Unreachable(String),
 }
 
@@ -159,28 +161,25 @@ impl Connection {
         self.used.elapsed(clock) > PAUSE
     }
 
-    /// Sends a statement and takes in the whole answer, of which the first result set is returned.
+    /// Sends a statement and takes in the whole answer: the rows of each result set.
     /// After an error the connection is to be dropped.
     pub(super) async fn exchange(
         &mut self,
         statement: &Statement,
         clock: &Clock,
-    ) -> Result<Vec<Row>, SqlError> {
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
         let limit = match self.is_after_pause(clock) {
             true => self.statement_time.min(TIME_AFTER_PAUSE),
             false => self.statement_time,
         };
-        let mut query = Query::new(statement.text);
-        for value in &statement.values {
-            value.bind(&mut query);
-        }
-        let exchange = async { query.query(&mut self.client).await?.into_first_result().await };
-        let rows = timeout(limit, Box::pin(exchange))
+        let query = statement.query();
+        let exchange = async { query.query(&mut self.client).await?.into_results().await };
+        let sets = timeout(limit, Box::pin(exchange))
             .await
             .map_err(|_| SqlError::TimedOut(limit))?
             .map_err(|error| SqlError::of_exchange(error, limit))?;
         self.used = Moment::now(clock);
-        Ok(rows)
+        Ok(sets)
     }
 }
 

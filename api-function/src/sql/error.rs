@@ -10,6 +10,18 @@ use crate::secret::SecretError;
 /// When a client may come back if nothing better is known.
 const SOON: Duration = Duration::from_secs(2);
 
+/// How often a victim of deadlocks is sent in all: two that met once rarely meet again.
+const MOST_DEADLOCKS: u32 = 3;
+
+/// Whether a statement may be sent a second time when it is not known what became of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// It changes nothing, or comes to the same when it is made twice.
+    Harmless,
+    /// It must not happen twice: only where it certainly did not happen.
+    OnlyUnsent,
+}
+
 /// Why there is no answer from the database.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
@@ -52,6 +64,9 @@ pub enum SqlError {
         /// The server's words.
         message: String,
     },
+    /// A change was sent, and no answer came: it may have been made, or not.
+    #[error("it is not known whether the change was made: {0}")]
+    Unknown(Box<SqlError>),
     /// A row is not as this version of the function expects it.
     #[error("a row is not as expected: {0}")]
     Shape(String),
@@ -72,7 +87,19 @@ impl SqlError {
             Self::TimedOut(_) => "the database did not answer in time",
             Self::Statement { number: 1205, .. } => "the database is busy",
             Self::Statement { .. } => "the database refused a statement",
+            Self::Unknown(_) => {
+                "the database did not confirm the change; look whether it was made before you repeat it"
+            }
             Self::Shape(_) => "the database holds what this version does not know",
+        }
+    }
+
+    /// The server's number, where it refused something.
+    pub fn number(&self) -> Option<u32> {
+        match self {
+            Self::Refused { number, .. } | Self::Statement { number, .. } => Some(*number),
+            Self::Unknown(error) => error.number(),
+            _ => None,
         }
     }
 
@@ -81,7 +108,11 @@ impl SqlError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } | Self::HeldBack(retry_after) => Some(*retry_after),
-            Self::Secret(_) | Self::Unreachable(_) | Self::Broken(_) | Self::TimedOut(_) => Some(SOON),
+            Self::Secret(_)
+            | Self::Unreachable(_)
+            | Self::Broken(_)
+            | Self::TimedOut(_)
+            | Self::Unknown(_) => Some(SOON),
             Self::Statement { number: 1205, .. } => Some(SOON),
             // Resource limits (10928, 10929, 701) and a database that is being restored or moved
             // (40613, 927, 9001) pass by themselves. So does what ended the connection (class 20+).
@@ -107,14 +138,25 @@ impl SqlError {
         }
     }
 
-    /// Whether a read may be sent once more on a new connection. A statement that took its whole
-    /// time is not: the second one would add to the load that made the first one slow.
-    pub(super) fn is_worth_another_connection(&self, after_pause: bool) -> bool {
+    /// Whether the statement may be sent once more on a new connection, after it was so `repeated`
+    /// times already. One that took its whole time is not: the second one would add to the load that
+    /// made the first one slow. A victim of a deadlock was rolled back, so that is safe for any.
+    pub(super) fn may_be_repeated(&self, repeat: Repeat, after_pause: bool, repeated: u32) -> bool {
         match self {
-            Self::Broken(_) => true,
-            Self::TimedOut(_) => after_pause,
-            Self::Statement { number: 1205, .. } => true,
+            Self::Statement { number: 1205, .. } => repeated + 1 < MOST_DEADLOCKS,
+            Self::Broken(_) => repeat == Repeat::Harmless && repeated == 0,
+            Self::TimedOut(_) => repeat == Repeat::Harmless && repeated == 0 && after_pause,
             _ => false,
+        }
+    }
+
+    /// The same error of a statement that may not be repeated: where it does not say that nothing
+    /// happened, nobody knows.
+    pub(super) fn of_change(self, repeat: Repeat) -> Self {
+        match (&self, repeat) {
+            (Self::Broken(_) | Self::TimedOut(_) | Self::Shape(_), Repeat::OnlyUnsent)
+            | (Self::Statement { class: 20.., .. }, Repeat::OnlyUnsent) => Self::Unknown(Box::new(self)),
+            _ => self,
         }
     }
 }
@@ -158,19 +200,46 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_sent_again_after_a_break_and_not_after_a_long_wait() {
+    fn what_may_be_sent_again() {
+        use Repeat::{Harmless, OnlyUnsent};
         let timed_out = || SqlError::TimedOut(Duration::from_secs(5));
+        let broken = || SqlError::Broken(String::new());
         let cases = [
-            (SqlError::Broken(String::new()), false, true),
-            (timed_out(), false, false),
-            (timed_out(), true, true),
-            (statement(1205, 13), false, true),
-            (statement(208, 16), true, false),
-            (SqlError::Unreachable(String::new()), true, false),
-            (refused(18456), true, false),
+            (broken(), Harmless, false, 0, true),
+            (broken(), Harmless, true, 1, false),
+            (broken(), OnlyUnsent, true, 0, false),
+            (timed_out(), Harmless, false, 0, false),
+            (timed_out(), Harmless, true, 0, true),
+            (timed_out(), OnlyUnsent, true, 0, false),
+            (statement(1205, 13), Harmless, false, 0, true),
+            (statement(1205, 13), OnlyUnsent, false, 1, true),
+            (statement(1205, 13), OnlyUnsent, false, 2, false),
+            (statement(208, 16), Harmless, true, 0, false),
+            (SqlError::Unreachable(String::new()), Harmless, true, 0, false),
+            (refused(18456), Harmless, true, 0, false),
         ];
-        for (error, after_pause, expected) in cases {
-            assert_eq!(error.is_worth_another_connection(after_pause), expected, "{error:?} {after_pause}");
+        for (error, repeat, after_pause, repeated, expected) in cases {
+            let may = error.may_be_repeated(repeat, after_pause, repeated);
+            assert_eq!(may, expected, "{error:?} {repeat:?} {after_pause} {repeated}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        use Repeat::{Harmless, OnlyUnsent};
+        let cases = [
+            (SqlError::Broken("canary".to_owned()), OnlyUnsent, true),
+            (SqlError::TimedOut(Duration::from_secs(5)), OnlyUnsent, true),
+            (statement(596, 21), OnlyUnsent, true),
+            (statement(547, 16), OnlyUnsent, false),
+            (statement(1205, 13), OnlyUnsent, false),
+            (SqlError::Unreachable("canary".to_owned()), OnlyUnsent, false),
+            (SqlError::Broken("canary".to_owned()), Harmless, false),
+        ];
+        for (error, repeat, unknown) in cases {
+            let of_change = error.of_change(repeat);
+            assert_eq!(matches!(of_change, SqlError::Unknown(_)), unknown, "{of_change:?}");
+            assert!(!of_change.reason().contains("canary"));
         }
     }
 

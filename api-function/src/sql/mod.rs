@@ -17,102 +17,47 @@
 mod connection;
 mod error;
 pub mod login;
+pub mod row;
+mod statement;
 
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDateTime;
-use tiberius::{Query, Row};
+use tiberius::Row;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-pub use error::SqlError;
+pub use error::{Repeat, SqlError};
+pub use statement::{Statement, Value};
 
 use crate::config::Config;
+use crate::meter::{Meter, SpanKind};
 use crate::secret::{Cache, DatabaseSecret, Store};
 use crate::time::{Clock, Random};
 use connection::{Connection, OpenError, Settings};
 use login::{LoginState, Next, Refusals, Used, after_login_failure};
 use login::{after_reading_current, after_reading_pending};
 
-/// A statement and its parameters, which are `@P1`, `@P2` ... in the text.
-#[derive(Debug, Clone)]
-pub struct Statement {
-    text: &'static str,
-    values: Vec<Value>,
-}
-
-impl Statement {
-    /// A statement. The text is fixed at compile time: nothing from outside gets into it.
-    pub fn new(text: &'static str) -> Self {
-        Self { text, values: Vec::new() }
-    }
-
-    /// The same with the next parameter.
-    #[must_use]
-    pub fn bind(mut self, value: Value) -> Self {
-        self.values.push(value);
-        self
-    }
-}
-
-/// A parameter.
-#[derive(Debug, Clone)]
-pub enum Value {
-    /// bigint.
-    Integer(i64),
-    /// nvarchar.
-    Text(String),
-    /// datetime2(7).
-    Time(NaiveDateTime),
-}
-
-impl Value {
-    fn bind(&self, query: &mut Query<'_>) {
-        match self {
-            Self::Integer(number) => query.bind(*number),
-            Self::Text(text) => query.bind(text.clone()),
-            Self::Time(time) => query.bind(*time),
-        }
-    }
-}
-
-/// What a request cost at the database.
-#[derive(Debug, Clone, Default)]
-pub struct Cost {
-    /// The time the exchanges took, connecting not included.
-    pub time: Duration,
-    /// Statements sent.
-    pub round_trips: u32,
-    /// Connections tried, logins included.
-    pub connects: u32,
-    /// The first 8 characters of the version of the secret that was logged in with.
-    pub secret_version: Option<String>,
-}
-
-/// Adds up what a request costs.
-#[derive(Debug, Default)]
-pub struct Meter(StdMutex<Cost>);
-
-impl Meter {
-    /// The sum so far.
-    pub fn cost(&self) -> Cost {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, change: impl FnOnce(&mut Cost)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// What a read gave.
+/// What a statement gave.
 #[derive(Debug)]
 pub struct Answer {
-    /// The rows of the first result set.
-    pub rows: Vec<Row>,
+    /// The rows of each result set.
+    pub sets: Vec<Vec<Row>>,
     /// How long the round trip took.
     pub took: Duration,
+}
+
+impl Answer {
+    /// The rows of a result set; none where there is no such set.
+    pub fn rows(&self, set: usize) -> &[Row] {
+        self.sets.get(set).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first row of a result set.
+    pub fn first(&self, set: usize) -> Option<&Row> {
+        self.rows(set).first()
+    }
 }
 
 /// The database.
@@ -171,8 +116,8 @@ impl Database {
     }
 
     /// Sends a statement that changes nothing, and returns its rows. It is sent once more, on a new
-    /// connection, when the first one broke under it or it was chosen as the victim of a deadlock.
-    /// `deadline` bounds the waits for another login; the caller bounds the whole.
+    /// connection, when the first one broke under it, and a few times when it was chosen as the victim
+    /// of a deadlock. `deadline` bounds the waits for another login; the caller bounds the whole.
     ///
     /// # Errors
     /// Why there are no rows. The connection is gone then, and the next request makes a new one.
@@ -182,37 +127,102 @@ impl Database {
         meter: &Meter,
         deadline: Instant,
     ) -> Result<Answer, SqlError> {
+        self.run(statement, Repeat::Harmless, meter, deadline).await
+    }
+
+    /// Sends a statement that changes something: a batch in one transaction, with `XACT_ABORT` on, so
+    /// that it happens as a whole or not at all. `repeat` says whether it may be sent again where it is
+    /// not known whether it happened.
+    ///
+    /// # Errors
+    /// Why there is no answer; [`SqlError::Unknown`] when the change may have been made all the same.
+    pub async fn write(
+        &self,
+        statement: &Statement,
+        repeat: Repeat,
+        meter: &Meter,
+        deadline: Instant,
+    ) -> Result<Answer, SqlError> {
+        self.run(statement, repeat, meter, deadline).await
+    }
+
+    async fn run(
+        &self,
+        statement: &Statement,
+        repeat: Repeat,
+        meter: &Meter,
+        deadline: Instant,
+    ) -> Result<Answer, SqlError> {
         let mut state = self.state.lock().await;
-        let mut repeated = false;
+        let mut repeated = 0;
         loop {
             let mut connection = self.take(&mut state, meter, deadline).await?;
-            meter.add(|cost| cost.secret_version = Some(connection.secret.version_prefix().to_owned()));
-            let after_pause = connection.is_after_pause(&self.clock);
-            let started = Instant::now();
-            let outcome = connection.exchange(statement, &self.clock).await;
-            let took = started.elapsed();
-            meter.add(|cost| {
-                cost.time += took;
-                cost.round_trips += 1;
-            });
-            match outcome {
-                Ok(rows) => {
-                    state.kept = Some(connection);
-                    return Ok(Answer { rows, took });
+            let mut after_pause = connection.is_after_pause(&self.clock);
+            if after_pause && repeat == Repeat::OnlyUnsent {
+                match self.measured(&mut connection, &Statement::new("SELECT 1"), meter).await {
+                    Ok(_) => after_pause = false,
+                    Err(error) => {
+                        tracing::info!(%error, "the connection did not live through the pause");
+                        drop(connection);
+                        let secret = self.current(&mut state, meter).await?;
+                        connection = self.log_in(&mut state, secret, None, meter, deadline).await?;
+                    }
                 }
-                Err(error) if !repeated && error.is_worth_another_connection(after_pause) => {
+            }
+            let version = connection.secret.version_prefix().to_owned();
+            meter.add(|cost| cost.secret_version = Some(version));
+            match self.measured(&mut connection, statement, meter).await {
+                Ok(answer) => {
+                    state.kept = Some(connection);
+                    return Ok(answer);
+                }
+                Err(error) if error.may_be_repeated(repeat, after_pause, repeated) => {
                     tracing::warn!(%error, after_pause, "the connection is thrown away; once more on a new one");
                     drop(connection);
-                    repeated = true;
+                    repeated += 1;
                     // Two victims of the same deadlock should not meet again.
-                    sleep(Duration::from_millis(25).mul_f64(self.random.fraction())).await;
+                    sleep(Duration::from_millis(25 * u64::from(repeated)).mul_f64(self.random.fraction()))
+                        .await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the connection is thrown away");
-                    return Err(error);
+                    return Err(error.of_change(repeat));
                 }
             }
         }
+    }
+
+    /// One exchange, which goes into the meter.
+    async fn measured(
+        &self,
+        connection: &mut Connection,
+        statement: &Statement,
+        meter: &Meter,
+    ) -> Result<Answer, SqlError> {
+        let watch = meter.start(SpanKind::Sql, &self.clock);
+        let outcome = connection.exchange(statement, &self.clock).await;
+        let took = watch.end(outcome.is_err());
+        meter.add(|cost| {
+            cost.time += took;
+            cost.round_trips += 1;
+            if let Some(number) = outcome.as_ref().err().and_then(SqlError::number) {
+                cost.note(number);
+            }
+        });
+        Ok(Answer { sets: outcome?, took })
+    }
+
+    /// The secret, out of the cache or read anew, which goes into the meter.
+    async fn current(&self, state: &mut State, meter: &Meter) -> Result<Arc<DatabaseSecret>, SqlError> {
+        let before = state.secret.reads();
+        let watch = meter.start(SpanKind::Secret, &self.clock);
+        let outcome = state.secret.get(&self.store, self.secret_ttl, &self.clock).await;
+        let reads = state.secret.reads() - before;
+        if reads > 0 || outcome.is_err() {
+            watch.end(outcome.is_err());
+            meter.add(|cost| cost.secret_reads += reads);
+        }
+        Ok(outcome?)
     }
 
     /// The secret the present connection logged in with, or else the one last read.
@@ -228,7 +238,7 @@ impl Database {
         meter: &Meter,
         deadline: Instant,
     ) -> Result<Connection, SqlError> {
-        let secret = state.secret.get(&self.store, self.secret_ttl, &self.clock).await;
+        let secret = self.current(state, meter).await;
         match state.kept.take() {
             Some(kept) if kept.is_quiet() => match secret {
                 Ok(secret) => Ok(self.renewed(state, kept, secret, meter).await),
@@ -261,8 +271,7 @@ impl Database {
         {
             return kept;
         }
-        meter.add(|cost| cost.connects += 1);
-        match Connection::open(&self.settings, secret.clone(), None, &self.clock).await {
+        match self.open(&secret, None, meter).await {
             Ok(connection) => {
                 tracing::info!(secretVersion = secret.version_prefix(), "connected with the new version");
                 connection
@@ -277,6 +286,23 @@ impl Database {
                 kept
             }
         }
+    }
+
+    /// One try to connect and to log in, which goes into the meter.
+    async fn open(
+        &self,
+        secret: &Arc<DatabaseSecret>,
+        stream: Option<TcpStream>,
+        meter: &Meter,
+    ) -> Result<Connection, OpenError> {
+        let watch = meter.start(SpanKind::Connect, &self.clock);
+        let opened = Connection::open(&self.settings, secret.clone(), stream, &self.clock).await;
+        watch.end(opened.is_err());
+        meter.add(|cost| cost.connects += 1);
+        if let Err(OpenError::Refused(number, ..)) = &opened {
+            meter.add(|cost| cost.note(*number));
+        }
+        opened
     }
 
     /// Makes a new connection, as often as [`login`] allows.
@@ -294,8 +320,7 @@ impl Database {
             if !held_back.is_zero() {
                 return Err(SqlError::HeldBack(held_back));
             }
-            meter.add(|cost| cost.connects += 1);
-            let opened = Connection::open(&self.settings, secret.clone(), stream.take(), &self.clock).await;
+            let opened = self.open(&secret, stream.take(), meter).await;
             let (number, error_state, message) = match opened {
                 Ok(connection) => return Ok(connection),
                 Err(OpenError::Unreachable(context)) => return Err(SqlError::Unreachable(context)),
@@ -317,8 +342,15 @@ impl Database {
                 secretVersion = version,
                 "login refused"
             );
-            match self.another(state, &login, number, &secret).await? {
-                Ok(next) => (used, secret) = next,
+            let before = state.secret.reads();
+            let next = self.another(state, &login, number, &secret).await;
+            let reads = state.secret.reads() - before;
+            meter.add(|cost| cost.secret_reads += reads);
+            match next? {
+                Ok(next) => {
+                    meter.add(|cost| cost.login_retries += 1);
+                    (used, secret) = next;
+                }
                 Err(retry_after) => {
                     return Err(SqlError::Refused { number, state: error_state, message, retry_after });
                 }

@@ -8,6 +8,7 @@ use sandbox::faults::{At, AwsEffect, Fault, TdsEffect};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
+use crate::calls::{Call, add, course, teach};
 use crate::world::{self, Log, PASSWORD, World, event, get, send};
 
 #[tokio::test]
@@ -42,7 +43,8 @@ async fn a_broken_exchange_costs_a_read_nothing_and_the_next_request_succeeds() 
         (&[CutMidRow], 200, Duration::from_secs(3)),
         (&[Deadlock], 200, Duration::from_secs(3)),
         (&[CutMidRow, CutMidRow], 503, Duration::from_secs(3)),
-        (&[Deadlock, Deadlock], 503, Duration::from_secs(3)),
+        (&[Deadlock, Deadlock], 200, Duration::from_secs(3)),
+        (&[Deadlock, Deadlock, Deadlock], 503, Duration::from_secs(3)),
         // The connection breaks and no new one comes about.
         (&[CutMidRow, Refuse], 503, Duration::from_secs(3)),
         // SQL_TIMEOUT is a second here; the login's own limit is four.
@@ -193,4 +195,93 @@ async fn a_database_without_the_tables_is_our_mistake_and_no_ones_business() {
     assert_eq!(body["detail"], "Reason: the database refused a statement.");
     assert!(!response.headers.contains_key("retry-after"));
     assert_eq!(get(&api, "/status").await.0.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_change_happens_once_or_is_said_to_be_unknown() {
+    use TdsEffect::{BlackHole, CutMidRow, Deadlock, Refuse, Stall};
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    // What strikes, what the author is told, and whether the course must be there, where that is known.
+    let cases: &[(&[TdsEffect], u16, Option<bool>)] = &[
+        (&[Deadlock], 201, Some(true)),
+        (&[Deadlock, Deadlock], 201, Some(true)),
+        (&[Deadlock, Deadlock, Deadlock], 503, Some(false)),
+        (&[CutMidRow], 503, None),
+        (&[Stall], 503, None),
+        // The victim of a deadlock was rolled back, and then there is no other connection.
+        (&[Deadlock, Refuse], 503, Some(false)),
+        (&[Deadlock, BlackHole], 503, Some(false)),
+    ];
+    for (n, (faults, status, made)) in cases.iter().enumerate() {
+        for fault in *faults {
+            world.sql_fault(fault.clone());
+        }
+        let slug = format!("fault-{n}");
+        let (response, body) = Call::author("POST", "/courses").json(&course(&slug)).send(&api).await;
+        assert_eq!(response.status_code, *status, "{faults:?} {body}");
+        world.context.faults.clear();
+        let is_there = Call::new("GET", &format!("/courses/{slug}")).status(&api).await == 200;
+        match made {
+            Some(made) => assert_eq!(is_there, *made, "{faults:?}"),
+            None => assert!(body["detail"].as_str().unwrap().contains("look whether it was made"), "{body}"),
+        }
+        if *status == 503 {
+            assert!(response.headers.contains_key("retry-after"));
+            let expected = if is_there { 409 } else { 201 };
+            assert_eq!(Call::author("POST", "/courses").json(&course(&slug)).status(&api).await, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_may_be_repeated_costs_nothing() {
+    use TdsEffect::{CutMidRow, Deadlock};
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    add(&api, "locks").await;
+    teach(&api, "locks", &["One"]).await;
+    let ada = |method: &str, path: &str| Call::learner("ada", method, path);
+    for fault in [CutMidRow, Deadlock] {
+        world.sql_fault(fault.clone());
+        let (response, body) = ada("PUT", "/me/enrolments/locks").send(&api).await;
+        assert!(matches!(response.status_code, 200 | 201), "{fault:?} {body}");
+        world.sql_fault(fault.clone());
+        let lesson = ada("PUT", "/me/enrolments/locks/lessons/1").json(&json!({ "done": true }));
+        assert_eq!(lesson.status(&api).await, 200, "{fault:?}");
+        world.sql_fault(fault.clone());
+        assert_eq!(ada("GET", "/me/progress").send(&api).await.1["lessons_done"], json!(1), "{fault:?}");
+        world.sql_fault(fault.clone());
+        assert_eq!(ada("DELETE", "/me/enrolments/locks").status(&api).await, 204, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_pause_a_change_goes_over_a_connection_that_lives() {
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    // Frozen for half a minute, and the peer vanished without a word meanwhile: what is sent first is a
+    // question, and the change itself goes over a new connection.
+    for n in 0..3 {
+        world.advance(30);
+        world.sql_fault(TdsEffect::Stall);
+        let slug = format!("after-pause-{n}");
+        let (response, body) = Call::author("POST", "/courses").json(&course(&slug)).send(&api).await;
+        assert_eq!(response.status_code, 201, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_comes_too_late_says_so() {
+    let world = World::start().await;
+    let api = world.api(&[("SQL_TIMEOUT", "20000")]);
+    api.warm_up().await;
+    world.sql_fault(TdsEffect::Delay(5_000));
+    let mut late = event("POST", "$default", "/courses", "");
+    late["requestContext"]["authorizer"] = json!({ "jwt": { "claims": { "scope": "courses:write" } } });
+    late["headers"]["content-type"] = json!("application/json");
+    late["body"] = json!(course("late").to_string());
+    let (response, body) = send(&api, late, Some(Duration::from_millis(1_300))).await;
+    assert_eq!(response.status_code, 503, "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("Look whether the change was made"), "{body}");
 }

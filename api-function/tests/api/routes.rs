@@ -103,7 +103,7 @@ async fn what_is_not_understood_is_said() {
     let cases = [
         ("GET", "/nothing", "", 404, "not-found", None),
         ("GET", "/courses/", "", 404, "not-found", None),
-        ("POST", "/courses", "", 405, "method-not-allowed", None),
+        ("POST", "/status", "", 405, "method-not-allowed", None),
         ("OPTIONS", "/status", "", 405, "method-not-allowed", None),
         ("GET", "/courses", "limit=0", 400, "bad-input", Some("limit")),
         ("GET", "/courses", "limit=101", 400, "bad-input", Some("limit")),

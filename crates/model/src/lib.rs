@@ -4,10 +4,11 @@
 //! - [`time`]: a point in time, as a number everybody can read;
 //! - [`problem`]: what can go wrong, without HTTP;
 //! - [`stack`]: the names of the stack that is watched;
-//! - [`status`], [`courses`], [`problem_details`]: what the LearningHub API answers;
+//! - [`status`], [`courses`], [`learning`], [`problem_details`]: what the LearningHub API answers;
 //! - [`overview`]: what the portal says of all of it.
 
 pub mod courses;
+pub mod learning;
 pub mod overview;
 pub mod problem;
 pub mod problem_details;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The body of every answer of 400 and above, except that of `GET /status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProblemDetails {
     /// What kind of problem it is: a URI that never changes, to be compared by programs.
     #[serde(rename = "type")]
@@ -24,6 +25,7 @@ pub struct ProblemDetails {
 
 /// What is wrong with one part of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The query parameter or the body's member.
     pub field: String,

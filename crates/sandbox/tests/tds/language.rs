@@ -81,6 +81,9 @@ async fn queries_answer_as_they_should() {
         ),
         ("SELECT QUOTENAME(N'a]b') + QUOTENAME(N'it''s', '''')", "[a]]b]'it''s'"),
         ("SELECT QUOTENAME(REPLICATE(N'x', 129))", "-"),
+        ("SELECT CAST(DATALENGTH(CRYPT_GEN_RANDOM(32)) AS nvarchar(9))", "32"),
+        ("SELECT N'other' WHERE CRYPT_GEN_RANDOM(16) <> CRYPT_GEN_RANDOM(16)", "other"),
+        ("SELECT N'none' WHERE CRYPT_GEN_RANDOM(0) IS NULL AND CRYPT_GEN_RANDOM(8001) IS NULL", "none"),
         ("SELECT CONCAT(N'a', NULL, 1, '-', CAST(1.50 AS decimal(5,2)))", "a1-1.50"),
         (
             "SELECT REPLACE(N'aAb', N'a', N'x') + STUFF('abc', 2, 1, 'ZZ') + LEFT('abc', 2) + RIGHT('abc', 1)",

@@ -105,6 +105,12 @@ pub fn register(connection: &Connection, context: &Arc<Context>) -> SqlResult<()
     connection.create_scalar_function("tds_rand", 0, FunctionFlags::SQLITE_UTF8, move |_| {
         Ok(random.random.fraction())
     })?;
+    let random = Arc::clone(context);
+    connection.create_scalar_function("tds_random_bytes", 1, FunctionFlags::SQLITE_UTF8, move |call| {
+        // 1 to 8,000 bytes; NULL for any other length.
+        let length = call.get::<Option<i64>>(0)?.filter(|length| (1..=8_000).contains(length));
+        Ok(length.map(|length| (0..length).map(|_| random.random.bytes::<1>()[0]).collect::<Vec<u8>>()))
+    })?;
     connection.create_aggregate_function("tds_sum_decimal", 3, fixed, SumDecimal { average: false })?;
     connection.create_aggregate_function("tds_avg_decimal", 3, fixed, SumDecimal { average: true })?;
     connection.create_aggregate_function("tds_sum_integer", 2, fixed, SumInteger { average: false })?;

@@ -15,6 +15,11 @@ impl Translator<'_> {
                 self.take::<0>(call)?;
                 Typed { sql: "tds_newid()".to_owned(), ty: SqlType::Guid, nullable: false }
             }
+            "crypt_gen_random" => {
+                let [length] = self.take::<1>(call)?;
+                let length = self.implicit(length, SqlType::Int)?;
+                Typed::new(format!("tds_random_bytes({})", length.sql), SqlType::VarBinary(Some(8_000)))
+            }
             "rand" => {
                 self.take::<0>(call)?;
                 Typed { sql: "tds_rand()".to_owned(), ty: SqlType::Float, nullable: false }
