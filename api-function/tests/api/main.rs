@@ -7,6 +7,7 @@ mod faults;
 mod hostile;
 mod learning;
 mod login;
+mod openapi;
 mod process;
 mod routes;
 mod world;

@@ -111,7 +111,14 @@ fn routes(world: &World) {
         .filter_map(|route| route["RouteKey"].as_str())
         .collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["GET /courses", "GET /status"]);
+    assert_eq!(keys.len(), 15, "{keys:?}");
+    assert_eq!(keys[..2], ["$default", "DELETE /courses/{slug}"]);
+    let post = answer["Items"].as_array().expect("routes").iter().find(|r| r["RouteKey"] == "POST /courses");
+    let post = post.expect("a route for authors");
+    assert_eq!(
+        (&post["AuthorizationType"], &post["AuthorizationScopes"][0]),
+        (&"JWT".into(), &"courses:write".into())
+    );
 }
 
 fn logs(world: &World) {

@@ -96,6 +96,7 @@ Lockkeeper is running. Ctrl-C stops it.
 
   HTTP API       {http}
                  curl {http}/courses
+  Tokens         curl {issuer}/token --json '{{\"sub\":\"ada\",\"aud\":\"learninghub\",\"scope\":\"courses:write\"}}'
   AWS endpoint   {aws}
                  export {variables}
   SQL            {tds} (TLS; the CA is {ca})
@@ -104,6 +105,7 @@ Lockkeeper is running. Ctrl-C stops it.
         portal = stack.portal_url,
         link = stack.sign_in_link()?,
         http = world.http_api.trim_end_matches('/'),
+        issuer = world.issuer,
         aws = world.aws_endpoint,
         variables = variables.join(" "),
         tds = world.tds,

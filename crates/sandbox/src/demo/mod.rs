@@ -6,6 +6,7 @@
 //! finds everything, and a start after a kill in the middle goes on where it stopped.
 
 mod database;
+mod http_api;
 mod stack;
 mod traffic;
 
@@ -27,6 +28,8 @@ pub const ALIAS: &str = "live";
 pub const SECRET_ID: &str = "learninghub/sqlserver";
 /// The HTTP API's name in the guide.
 pub const API: &str = "learninghub-api";
+/// What a token must be for.
+pub const AUDIENCE: &str = "learninghub";
 /// The stage that serves the root.
 pub const STAGE: &str = "$default";
 
@@ -56,6 +59,8 @@ pub struct World {
     pub tds: String,
     /// The control port's address.
     pub control: String,
+    /// The token issuer: `POST {issuer}/token` with `sub`, `aud` (`learninghub`) and `scope`.
+    pub issuer: String,
     /// The certificate authority of the local TDS server, in PEM.
     pub ca_file: PathBuf,
     /// The function's name.
@@ -107,6 +112,7 @@ pub async fn build(sandbox: &Sandbox, parts: &Parts) -> Result<World> {
         stage: STAGE.to_owned(),
         tds: addresses.tds.to_string(),
         control: format!("http://{}", addresses.control),
+        issuer: sandbox.issuer().url().to_owned(),
         ca_file,
         function: FUNCTION.to_owned(),
         alias: ALIAS.to_owned(),

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, bail};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_sdk_apigatewayv2::types::{AccessLogSettings, Cors, IntegrationType, ProtocolType};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
@@ -20,35 +19,22 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::database::{DATABASE, LOGIN};
-use super::{ALIAS, API, FUNCTION, SECRET_ID, STAGE};
+use super::{ALIAS, FUNCTION, SECRET_ID, STAGE};
 use crate::Sandbox;
 
 /// The function's time limit in seconds: below the HTTP API's 30 s, so that the function can still
 /// answer for itself.
 const TIMEOUT: i32 = 15;
-/// Where the stage's access log goes; the prefix spares a resource policy of CloudWatch Logs.
-const ACCESS_LOG: &str = "/aws/vendedlogs/learninghub-api";
-const ACCESS_LOG_FORMAT: &str = concat!(
-    r#"{"requestId":"$context.requestId","time":"$context.requestTimeEpoch","ip":"$context.identity.sourceIp","#,
-    r#""userAgent":"$context.identity.userAgent","routeKey":"$context.routeKey","path":"$context.path","#,
-    r#""method":"$context.httpMethod","status":"$context.status","latency":"$context.responseLatency","#,
-    r#""integrationLatency":"$context.integration.latency","integrationStatus":"$context.integration.status","#,
-    r#""lambdaStatus":"$context.integration.integrationStatus","integrationError":"$context.integrationErrorMessage","#,
-    r#""integrationRequestId":"$context.integration.requestId","error":"$context.error.message","#,
-    r#""errorType":"$context.error.responseType","authorizerError":"$context.authorizer.error","#,
-    r#""responseLength":"$context.responseLength","stage":"$context.stage"}"#
-);
-/// The routes of the guide.
-const ROUTES: [&str; 2] = ["GET /status", "GET /courses"];
-
 /// Builds the stack, step by step.
 pub(super) struct Builder {
-    account: String,
-    region: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    /// The address of the token issuer.
+    pub(super) issuer: String,
     tds_port: u16,
     ca: String,
-    lambda: aws_sdk_lambda::Client,
-    apis: aws_sdk_apigatewayv2::Client,
+    pub(super) lambda: aws_sdk_lambda::Client,
+    pub(super) apis: aws_sdk_apigatewayv2::Client,
     secrets: aws_sdk_secretsmanager::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
@@ -67,6 +53,7 @@ impl Builder {
         Self {
             account: context.account.clone(),
             region: context.region.clone(),
+            issuer: sandbox.issuer().url().to_owned(),
             tds_port: sandbox.addresses().tds.port(),
             ca,
             lambda: aws_sdk_lambda::Client::new(&sdk),
@@ -236,106 +223,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Builds the HTTP API on the alias and returns its id.
-    pub(super) async fn http_api(&self) -> Result<String> {
-        let found = self.apis.get_apis().max_results("100").send().await?;
-        let found = found.items().iter().find(|api| api.name() == Some(API)).and_then(|api| api.api_id());
-        let api_id = match found {
-            Some(api_id) => api_id.to_owned(),
-            None => {
-                let cors = Cors::builder()
-                    .allow_origins("http://localhost:3000")
-                    .allow_methods("GET")
-                    .allow_headers("content-type")
-                    .allow_headers("authorization")
-                    .max_age(3600)
-                    .build();
-                let made = self
-                    .apis
-                    .create_api()
-                    .name(API)
-                    .protocol_type(ProtocolType::Http)
-                    .cors_configuration(cors)
-                    .send()
-                    .await?;
-                made.api_id.context("no API id was given")?
-            }
-        };
-        self.routes(&api_id).await.context("make the routes")?;
-        self.permission(&api_id).await.context("allow the API to invoke the alias")?;
-        self.stage(&api_id).await.context("make the stage")?;
-        Ok(api_id)
-    }
-
-    async fn routes(&self, api_id: &str) -> Result<()> {
-        let target = format!("arn:aws:lambda:{}:{}:function:{FUNCTION}:{ALIAS}", self.region, self.account);
-        let held = self.apis.get_integrations().api_id(api_id).send().await?;
-        let held = held.items().iter().find(|held| held.integration_uri() == Some(&target));
-        let integration = match held.and_then(|held| held.integration_id()) {
-            Some(id) => id.to_owned(),
-            None => {
-                let made = self
-                    .apis
-                    .create_integration()
-                    .api_id(api_id)
-                    .integration_type(IntegrationType::AwsProxy)
-                    .integration_uri(&target)
-                    .payload_format_version("2.0")
-                    .send()
-                    .await?;
-                made.integration_id.context("no integration id was given")?
-            }
-        };
-        let routes = self.apis.get_routes().api_id(api_id).send().await?;
-        for key in ROUTES {
-            if routes.items().iter().all(|route| route.route_key() != Some(key)) {
-                let target = format!("integrations/{integration}");
-                self.apis.create_route().api_id(api_id).route_key(key).target(target).send().await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn permission(&self, api_id: &str) -> Result<()> {
-        let allowed = self
-            .lambda
-            .add_permission()
-            .function_name(FUNCTION)
-            .qualifier(ALIAS)
-            .statement_id(format!("apigw-invoke-{api_id}"))
-            .action("lambda:InvokeFunction")
-            .principal("apigateway.amazonaws.com")
-            .source_arn(format!("arn:aws:execute-api:{}:{}:{api_id}/*/*", self.region, self.account))
-            .send()
-            .await;
-        match allowed {
-            Err(error) if error.code() != Some("ResourceConflictException") => Err(error)?,
-            _ => Ok(()),
-        }
-    }
-
-    async fn stage(&self, api_id: &str) -> Result<()> {
-        self.log_group(ACCESS_LOG).await?;
-        match self.apis.get_stage().api_id(api_id).stage_name(STAGE).send().await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code() == Some("NotFoundException") => {}
-            Err(error) => return Err(error).context("read the stage"),
-        }
-        let destination = format!("arn:aws:logs:{}:{}:log-group:{ACCESS_LOG}", self.region, self.account);
-        let access_log =
-            AccessLogSettings::builder().destination_arn(destination).format(ACCESS_LOG_FORMAT).build();
-        self.apis
-            .create_stage()
-            .api_id(api_id)
-            .stage_name(STAGE)
-            .auto_deploy(true)
-            .access_log_settings(access_log)
-            .send()
-            .await?;
-        Ok(())
-    }
-
-    async fn log_group(&self, name: &str) -> Result<()> {
+    pub(super) async fn log_group(&self, name: &str) -> Result<()> {
         match self.logs.create_log_group().log_group_name(name).send().await {
             Err(error) if error.code() != Some("ResourceAlreadyExistsException") => Err(error)?,
             _ => {}

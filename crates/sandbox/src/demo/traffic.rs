@@ -48,11 +48,13 @@ pub async fn trickle(context: Arc<Context>, address: SocketAddr, stop: Cancellat
 /// What a caller asks for: mostly the courses, now and then something that is not there or wrong.
 fn path(random: &Random) -> &'static str {
     match random.below(100) {
-        0..45 => "/courses",
-        45..70 => "/courses?limit=5",
-        70..80 => "/courses?limit=50",
+        0..35 => "/courses",
+        35..50 => "/courses?limit=5&level=beginner",
+        50..60 => "/courses?search=sql&total=true",
+        60..80 => "/courses/rust-for-operators",
         80..96 => "/status",
         96..98 => "/courses?limit=many",
+        98 => "/me/progress",
         _ => "/course",
     }
 }

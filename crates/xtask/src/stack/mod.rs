@@ -51,6 +51,8 @@ pub struct World {
     pub tds: String,
     /// The address of the control port.
     pub control: String,
+    /// The address of the token issuer.
+    pub issuer: String,
     /// The certificate of the sandbox's own CA.
     pub ca_file: PathBuf,
     /// The name of the function behind the API.
@@ -214,10 +216,14 @@ fn portal_environment(plan: &Plan<'_>, world: &World) -> BTreeMap<String, String
 }
 
 /// What points a program that uses AWS, the aws CLI for one, at the sandbox.
-pub fn aws_environment(world: &World) -> [(String, String); 4] {
+///
+/// The region under both of its names: the SDKs and the CLI's second version read the first, its first
+/// version only the other.
+pub fn aws_environment(world: &World) -> [(String, String); 5] {
     [
         ("AWS_ENDPOINT_URL", world.aws_endpoint.as_str()),
         ("AWS_REGION", world.region.as_str()),
+        ("AWS_DEFAULT_REGION", world.region.as_str()),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
     ]
@@ -286,7 +292,7 @@ mod tests {
         serde_json::from_str(
             r#"{"aws_endpoint": "http://127.0.0.1:4566", "region": "eu-west-1",
                 "http_api": "http://127.0.0.1:4580", "api_id": "abc", "stage": "$default", "alias": "live", "tds": "127.0.0.1:14330",
-                "control": "http://127.0.0.1:4599", "ca_file": "/state/ca.pem",
+                "control": "http://127.0.0.1:4599", "issuer": "http://127.0.0.1:4599/_issuer", "ca_file": "/state/ca.pem",
                 "function": "learninghub-api-handler", "secret_id": "learninghub/sqlserver"}"#,
         )
         .unwrap()
@@ -320,7 +326,7 @@ mod tests {
             while [ ! -s "$state/environment" ]; do sleep 0.01; done
             printf '{"aws_endpoint": "http://127.0.0.1:1", "region": "eu-west-1",' > "$ready"
             sleep 0.1
-            printf '"http_api": "http://127.0.0.1:2", "api_id": "abc", "stage": "$default", "alias": "live", "tds": "127.0.0.1:3", "control": "c",
+            printf '"http_api": "http://127.0.0.1:2", "api_id": "abc", "stage": "$default", "alias": "live", "tds": "127.0.0.1:3", "control": "c", "issuer": "i",
                 "ca_file": "ca.pem", "function": "f", "secret_id": "s"}' >> "$ready"
             trap '' TERM
             while :; do sleep 0.1; done"#;
