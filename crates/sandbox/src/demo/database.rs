@@ -11,9 +11,9 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 use crate::Sandbox;
 
 /// The database's name.
-pub(super) const DATABASE: &str = "LearningHub";
+pub const DATABASE: &str = "LearningHub";
 /// The application's login, a reader and writer of that database and nothing more.
-pub(super) const LOGIN: &str = "learninghub_app";
+pub const LOGIN: &str = "learninghub_app";
 
 /// How long connecting, or one batch, may take.
 const LIMIT: Duration = Duration::from_secs(30);

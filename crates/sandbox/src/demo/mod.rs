@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+pub use database::{DATABASE, LOGIN};
 pub use traffic::trickle;
 
 use crate::Sandbox;
@@ -84,13 +85,28 @@ pub fn package(binary: &Path, zip: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The demo world's database and nothing else of it: schema, sample data, and the application's login
+/// with this password, which must be alphanumeric. Safe to repeat.
+///
+/// # Errors
+/// When a migration fails, with its name and batch.
+pub async fn prepare_database(sandbox: &Sandbox, migrations: &Path, password: &str) -> Result<()> {
+    let ca = authority(sandbox)?;
+    database::migrate(sandbox, &ca, migrations).await.context("migrate the database")?;
+    database::set_login(sandbox, &ca, password).await.context("make the application's login")
+}
+
+fn authority(sandbox: &Sandbox) -> Result<String> {
+    std::fs::read_to_string(sandbox.context().path("ca.pem")).context("read the certificate authority")
+}
+
 /// Builds what is not there yet.
 ///
 /// # Errors
 /// When a step fails, with its name.
 pub async fn build(sandbox: &Sandbox, parts: &Parts) -> Result<World> {
     let ca_file = sandbox.context().path("ca.pem");
-    let ca = std::fs::read_to_string(&ca_file).context("read the certificate authority")?;
+    let ca = authority(sandbox)?;
     let stack = stack::Builder::new(sandbox, ca.clone()).await;
     database::migrate(sandbox, &ca, &parts.migrations).await.context("migrate the database")?;
     // A secret without a login, or a login without a secret, is a build that was cut: the password

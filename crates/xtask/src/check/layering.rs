@@ -21,7 +21,7 @@ struct Layer {
     because: &'static str,
 }
 
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     Layer {
         name: "lockkeeper-model",
         may_use: &[],
@@ -80,6 +80,13 @@ const LAYERS: [Layer; 6] = [
         not_directly: &[],
         not_at_all: &["leptos*", "lambda_*"],
         because: "portal and functions meet the sandbox over the wire only, so that it can stand in for AWS",
+    },
+    Layer {
+        name: "lockkeeper-bench",
+        may_use: &["lockkeeper-sandbox"],
+        not_directly: &[],
+        not_at_all: &["leptos*", "lambda_*"],
+        because: "the benchmark meets the functions as Lambda does: as programs, over the Runtime API",
     },
     Layer {
         name: "xtask",
