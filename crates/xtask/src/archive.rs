@@ -43,6 +43,11 @@ pub struct Package {
 /// Writes `program` as `bootstrap` into the zip `to`, whole or not at all. Refuses what Lambda
 /// would refuse for its size.
 pub fn write(program: &Path, to: &Path, effort: Effort) -> Result<Package> {
+    write_as("bootstrap", program, to, effort)
+}
+
+/// The same under another name, which a managed runtime asks for.
+pub fn write_as(name: &str, program: &Path, to: &Path, effort: Effort) -> Result<Package> {
     let unpacked = fs::metadata(program).with_context(|| format!("no {}", program.display()))?.len();
     ensure!(
         unpacked <= LARGEST_UNPACKED,
@@ -62,7 +67,7 @@ pub fn write(program: &Path, to: &Path, effort: Effort) -> Result<Package> {
         }))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
-    zip.start_file("bootstrap", options)?;
+    zip.start_file(name, options)?;
     io::copy(&mut File::open(program)?, &mut zip)?;
     zip.finish()?.flush()?;
     let zipped = fs::metadata(&partial)?.len();

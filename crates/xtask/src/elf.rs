@@ -21,6 +21,15 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// This machine's, if functions can have it.
+    pub fn of_this_machine() -> Result<Self> {
+        match std::env::consts::ARCH {
+            "aarch64" => Ok(Self::Arm64),
+            "x86_64" => Ok(Self::X86_64),
+            other => bail!("Lambda has no {other}"),
+        }
+    }
+
     /// AWS's name, as in `Architectures` of `CreateFunction`.
     pub fn name(self) -> &'static str {
         match self {

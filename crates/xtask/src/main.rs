@@ -1,4 +1,4 @@
-//! The one way in, for people and for CI: `cargo xtask run | test | check | package`.
+//! The one way in, for people and for CI: `cargo xtask run | test | check | package | bench`.
 //!
 //! A plain program that calls cargo, npm and the project's own binaries, so that a laptop with
 //! nothing but rustup needs no other tool, and so that what CI does is what a person does. It
@@ -10,12 +10,14 @@
 //! - [`test`]: everything that must hold before a change lands, with a summary;
 //! - [`check`]: the part of it that needs no test to run: format, lints, arrows, dependencies;
 //! - [`package`]: the functions as AWS takes them;
+//! - [`bench`]: a function held against the one it replaces;
 //! - [`site`] with [`css`]: the browser's half of the portal; [`host_zip`]: the function the sandbox runs;
 //! - [`stack`]: the two programs as child processes, their ports and their state;
 //! - [`setup`]: what must be on the machine; [`workspace`], [`metadata`]: where things are;
 //! - [`process`], [`phases`], [`counts`], [`archive`], [`elf`]: the tools of the above.
 
 mod archive;
+mod bench;
 mod check;
 mod counts;
 mod css;
@@ -58,6 +60,8 @@ enum Task {
     Site,
     /// The function packages for AWS: `target/lambda/<architecture>/api.zip`.
     Package(package::Options),
+    /// Measurements, with what they should come to beside them. Fails for no number.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
             Task::Check => check::run(&workspace),
             Task::Site => site::build(&workspace).map(|site| println!("{site}")),
             Task::Package(options) => package::run(&workspace, &options),
+            Task::Bench(options) => bench::run(&workspace, &options),
         });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,7 +20,7 @@ use crate::workspace::{self, Workspace};
 use crate::{process, setup};
 
 /// The profile of the root `Cargo.toml` that functions are built with.
-const PROFILE: &str = "lambda";
+pub const PROFILE: &str = "lambda";
 
 /// Options of `cargo xtask package`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +63,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+/// Builds the function for Lambda, and returns the program.
+pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
     let target = triple(architecture);
     setup::rust_target(workspace, target)?;
     let mut cargo = workspace.cargo();

@@ -13,7 +13,7 @@ use crate::archive;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The oldest Node.js that Playwright and the foreign clients run on.
+/// The oldest Node.js that Playwright, the foreign clients and the function's peer run on.
 const NODE: u64 = 20;
 
 /// Makes sure that rustc can build for `target`.
@@ -69,21 +69,21 @@ pub fn program_or_package(names: &[&str], package: &str, purpose: &str) -> Resul
     })
 }
 
-/// Makes sure of Node.js, npm and the packages of `end2end/`, which only the tests in a browser
-/// need. The packages are installed again only when their lock file changed.
-pub fn node_packages(end2end: &Path) -> Result<()> {
-    let without = "the tests in a browser need Node.js 20 or newer and npm (`--no-browser` leaves them out)";
-    ensure!(program("npm").is_some(), "{without}");
-    let version = process::capture(Command::new("node").arg("--version")).context(without)?;
-    ensure!(node_is_new_enough(&version), "this is Node.js {}; {without}", version.trim());
+/// Makes sure of Node.js, npm and the packages of a folder, for `purpose`. The packages are installed
+/// again only when their lock file changed.
+pub fn node_packages(folder: &Path, purpose: &str) -> Result<()> {
+    let needed = format!("{purpose} need Node.js {NODE} or newer and npm");
+    ensure!(program("npm").is_some(), "{needed}");
+    let version = process::capture(Command::new("node").arg("--version")).with_context(|| needed.clone())?;
+    ensure!(node_is_new_enough(&version), "this is Node.js {}; {needed}", version.trim());
 
-    let lock = archive::sha256(&end2end.join("package-lock.json"))?;
-    let stamp = end2end.join("node_modules/.installed-from");
+    let lock = archive::sha256(&folder.join("package-lock.json"))?;
+    let stamp = folder.join("node_modules/.installed-from");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    process::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(end2end))
-        .context("cannot install the packages of end2end")?;
+    process::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
+        .with_context(|| format!("cannot install the packages of {}", folder.display()))?;
     fs::write(&stamp, lock).context("cannot note what was installed")
 }
 

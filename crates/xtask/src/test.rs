@@ -111,7 +111,7 @@ fn judged(ran: &Ran, counts: Option<Counts>) -> Result<Counts> {
 /// Playwright against a stack of its own: state that begins empty, ports that are free.
 fn browser_tests(workspace: &Workspace, zip: &Path, site: &Path, filter: Option<&str>) -> Result<Counts> {
     let end2end = workspace.root.join("end2end");
-    setup::node_packages(&end2end)?;
+    setup::node_packages(&end2end, "the tests in a browser (`--no-browser` leaves them out)")?;
     let chromium = setup::chromium()?;
     let mut types = npx(&end2end, "tsc");
     process::run(types.arg("--noEmit")).context("the tests' own types")?;
