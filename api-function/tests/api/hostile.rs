@@ -124,8 +124,8 @@ impl Function {
         };
         let tuning = Tuning { settling: chrono::TimeDelta::zero(), ..Tuning::of(&options) };
         let context = world.context.clone();
-        let logs = Logs::open(context.clone()).unwrap();
         let metrics = CloudWatch::open(context.clone()).unwrap();
+        let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
         let lambda = Lambda::open_tuned(context.clone(), logs, metrics, options, tuning).unwrap();
         let stop = CancellationToken::new();
         let endpoint = AwsEndpoint::new(context, vec![lambda.clone()]);

@@ -151,8 +151,8 @@ impl Sandbox {
             calls: Calls::default(),
         });
         let admin_password = admin_password(&context)?;
-        let logs = Logs::open(context.clone())?;
         let metrics = CloudWatch::open(context.clone())?;
+        let logs = Logs::open(context.clone(), metrics.clone())?;
         let secrets = SecretsManager::open(context.clone())?;
         let apis = ApiGateway::open(context.clone())?;
         apis.set_port(addresses.http.port());

@@ -4,6 +4,8 @@
 
 #[path = "lambda/control.rs"]
 mod control;
+#[path = "lambda/embedded.rs"]
+mod embedded;
 #[path = "lambda/invocations.rs"]
 mod invocations;
 #[path = "lambda/lifetime.rs"]

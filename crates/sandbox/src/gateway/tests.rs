@@ -51,8 +51,8 @@ impl World {
         let clock = ManualClock::new(Utc.timestamp_millis_opt(1_583_348_638_390).unwrap());
         let context = Context::for_tests(folder.path(), clock);
         let apis = ApiGateway::open(context.clone()).unwrap();
-        let (logs, metrics) =
-            (Logs::open(context.clone()).unwrap(), CloudWatch::open(context.clone()).unwrap());
+        let metrics = CloudWatch::open(context.clone()).unwrap();
+        let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
         let options =
             LambdaOptions { endpoint_url: String::new(), account_concurrency: 10, idle_seconds: 60 };
         let lambda = Lambda::open(context.clone(), logs.clone(), metrics.clone(), options).unwrap();

@@ -67,8 +67,8 @@ impl World {
         let clock = ManualClock::new(Utc.timestamp_millis_opt(1_700_000_000_000).unwrap());
         let context = Context::for_tests(folder.path(), clock.clone());
         let apis = ApiGateway::open(context.clone()).unwrap();
-        let logs = Logs::open(context.clone()).unwrap();
         let metrics = CloudWatch::open(context.clone()).unwrap();
+        let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
         let options =
             LambdaOptions { endpoint_url: String::new(), account_concurrency: 10, idle_seconds: 60 };
         let lambda = Lambda::open(context.clone(), logs.clone(), metrics.clone(), options).unwrap();

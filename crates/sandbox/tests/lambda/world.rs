@@ -47,6 +47,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub lambda: Arc<Lambda>,
     pub client: Client,
+    /// Where Lambda, CloudWatch and CloudWatch Logs answer.
+    pub url: String,
     stop: CancellationToken,
 }
 
@@ -62,20 +64,21 @@ impl World {
             idle_seconds: plan.idle_seconds,
         };
         let tuning = Tuning { settling: plan.settling, starts: plan.starts, ..Tuning::of(&options) };
-        let logs = Logs::open(context.clone()).unwrap();
         let metrics = CloudWatch::open(context.clone()).unwrap();
-        let lambda = Lambda::open_tuned(context.clone(), logs, metrics, options, tuning).unwrap();
-        let endpoint = Arc::new(AwsEndpoint::new(context.clone(), vec![lambda.clone()]));
+        let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
+        let lambda =
+            Lambda::open_tuned(context.clone(), logs.clone(), metrics.clone(), options, tuning).unwrap();
+        let endpoint = Arc::new(AwsEndpoint::new(context.clone(), vec![lambda.clone(), logs, metrics]));
         let stop = CancellationToken::new();
         tokio::spawn(serve(endpoint, listener, stop.clone()));
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version_latest()
             .region(Region::new("eu-west-1"))
-            .endpoint_url(url)
+            .endpoint_url(&url)
             .credentials_provider(Credentials::new("AKIATEST", "secret", None, None, "test"))
             .retry_config(RetryConfig::disabled())
             .build();
-        Self { context, clock, lambda, client: Client::from_conf(config), stop }
+        Self { context, clock, lambda, client: Client::from_conf(config), url, stop }
     }
 
     pub async fn stop(self) {

@@ -1,9 +1,10 @@
 //! Secrets Manager, CloudWatch Logs, STS and the endpoint's faults, through the real SDKs over the
-//! wire. One binary: `secrets` and `logs` have a service each, `faults` what goes wrong on the wire,
-//! and what concerns all of them is here.
+//! wire. One binary: `secrets` and `logs` have a service each, `embedded` the metrics
+//! in log events, `faults` what goes wrong on the wire, and what concerns all of them is here.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod embedded;
 mod faults;
 mod logs;
 mod secrets;

@@ -11,6 +11,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use chrono::{TimeZone, Utc};
 use sandbox::aws::{AwsEndpoint, Service, serve};
 use sandbox::faults::{At, AwsEffect, Fault};
+use sandbox::services::cloudwatch::CloudWatch;
 use sandbox::services::logs::Logs;
 use sandbox::services::secretsmanager::SecretsManager;
 use sandbox::services::sts::Sts;
@@ -41,9 +42,14 @@ impl World {
 
     pub async fn in_folder(folder: Arc<TempDir>, clock: Arc<ManualClock>) -> Self {
         let context = Context::for_tests(folder.path(), clock.clone());
-        let logs = Logs::open(context.clone()).unwrap();
-        let services: Vec<Arc<dyn Service>> =
-            vec![SecretsManager::open(context.clone()).unwrap(), logs.clone(), Sts::new(context.clone())];
+        let metrics = CloudWatch::open(context.clone()).unwrap();
+        let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
+        let services: Vec<Arc<dyn Service>> = vec![
+            SecretsManager::open(context.clone()).unwrap(),
+            logs.clone(),
+            metrics,
+            Sts::new(context.clone()),
+        ];
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -80,6 +86,10 @@ impl World {
 
     pub async fn client(&self) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::new(&self.config(RetryConfig::disabled(), PATIENCE).await)
+    }
+
+    pub async fn metrics(&self) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config(RetryConfig::disabled(), PATIENCE).await)
     }
 
     pub fn fault(&self, service: &str, operation: &str, effect: AwsEffect) {

@@ -1,8 +1,9 @@
 //! CloudWatch: metrics and alarms.
 //!
 //! The other services hand their figures over with [`CloudWatch::record`], callers from outside with
-//! PutMetricData; both end in one store (`store`), which keeps how often each value occurred in
-//! each minute. GetMetricData (`get`), GetMetricStatistics (`statistics`) and the alarms read it
+//! PutMetricData or embedded in log events, which CloudWatch Logs reads and hands over with
+//! [`CloudWatch::record_embedded`]; all end in one store (`store`), which keeps how often each value
+//! occurred in each minute. GetMetricData (`get`), GetMetricStatistics (`statistics`) and the alarms read it
 //! back through the same aggregates (`statistic`), so that they can't disagree.
 //!
 //! Figures can be read as soon as they are recorded. On AWS they take a minute or two; a reader that
@@ -16,6 +17,7 @@
 mod alarm;
 mod alarms;
 mod book;
+mod embedded;
 mod errors;
 mod evaluation;
 mod get;
@@ -41,6 +43,7 @@ use chrono::{DateTime, Utc};
 use self::alarm::{Alarm, Configuration};
 use self::alarms::Alarms;
 use self::book::Transition;
+pub use self::embedded::{Embedded, Figure};
 use self::evaluation::{Point, Rule, Verdict, judge};
 use self::pending::{Metric, Sample, floor};
 use self::reason::Facts;
@@ -122,6 +125,16 @@ impl CloudWatch {
                 aggregate,
             }
         }));
+    }
+
+    /// Records metrics that were read out of a log event: all of them, or none where PutMetricData
+    /// would refuse one. Does not touch the disk, as [`CloudWatch::record`] does not.
+    ///
+    /// # Errors
+    /// PutMetricData's refusals.
+    pub fn record_embedded(&self, embedded: &Embedded) -> Result<(), AwsError> {
+        self.store.record(embedded::samples(embedded, self.context.now_ms())?);
+        Ok(())
     }
 
     /// Evaluates every alarm as of the context's clock; the sandbox calls this every few seconds.

@@ -27,23 +27,23 @@ struct Input {
     strict_entity_validation: Option<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct Datum {
-    metric_name: Option<String>,
-    dimensions: Option<Vec<DimensionInput>>,
-    timestamp: Option<Timestamp>,
-    value: Option<Double>,
-    statistic_values: Option<StatisticSet>,
-    values: Option<Vec<Double>>,
-    counts: Option<Vec<Double>>,
-    unit: Option<String>,
-    storage_resolution: Option<i64>,
+pub(super) struct Datum {
+    pub(super) metric_name: Option<String>,
+    pub(super) dimensions: Option<Vec<DimensionInput>>,
+    pub(super) timestamp: Option<Timestamp>,
+    pub(super) value: Option<Double>,
+    pub(super) statistic_values: Option<StatisticSet>,
+    pub(super) values: Option<Vec<Double>>,
+    pub(super) counts: Option<Vec<Double>>,
+    pub(super) unit: Option<String>,
+    pub(super) storage_resolution: Option<i64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct StatisticSet {
+pub(super) struct StatisticSet {
     sample_count: Option<Double>,
     sum: Option<Double>,
     minimum: Option<Double>,
@@ -68,10 +68,7 @@ pub(super) fn put_metric_data(store: &Store, now: i64, call: &Call) -> Result<Re
     if input.strict_entity_validation.is_some() {
         return Err(unsupported("PutMetricData", "StrictEntityValidation"));
     }
-    let namespace = namespace(input.namespace.as_deref(), "", MODELLED)?;
-    if namespace.starts_with("AWS/") {
-        return Err(MODELLED.value("Namespace", namespace));
-    }
+    let namespace = open_namespace(input.namespace.as_deref())?;
     let data = input.metric_data.filter(|d| !d.is_empty()).ok_or_else(|| MODELLED.missing("MetricData"))?;
     if data.len() > MOST_DATA {
         return Err(MODELLED
@@ -86,6 +83,18 @@ pub(super) fn put_metric_data(store: &Store, now: i64, call: &Call) -> Result<Re
     Ok(Reply { status: 200, headers: Vec::new(), body: Body::Empty })
 }
 
+/// A namespace that may be written to from outside: those of AWS's own services may not.
+///
+/// # Errors
+/// `MissingParameter` or `InvalidParameterValue`.
+pub(super) fn open_namespace(text: Option<&str>) -> Result<String, AwsError> {
+    let namespace = namespace(text, "", MODELLED)?;
+    if namespace.starts_with("AWS/") {
+        return Err(MODELLED.value("Namespace", namespace));
+    }
+    Ok(namespace)
+}
+
 /// The bytes the caller sent. The endpoint hands over what came out of gzip.
 fn wire_size(call: &Call) -> usize {
     let header = |name| call.headers.get(name).and_then(|value| value.to_str().ok());
@@ -95,7 +104,16 @@ fn wire_size(call: &Call) -> usize {
     }
 }
 
-fn sample<'a>(namespace: &str, datum: &Datum, place: &str, now: i64) -> Result<Sample<'a>, AwsError> {
+/// One datum, checked. `place` is what its members' names begin with in a refusal.
+///
+/// # Errors
+/// `MissingParameter`, `InvalidParameterValue` or `InvalidParameterCombination`.
+pub(super) fn sample<'a>(
+    namespace: &str,
+    datum: &Datum,
+    place: &str,
+    now: i64,
+) -> Result<Sample<'a>, AwsError> {
     let metric = Metric {
         namespace: namespace.to_owned(),
         name: metric_name(datum.metric_name.as_deref(), place, MODELLED)?,

@@ -80,7 +80,7 @@ impl Logs {
         checks::stream_name(&input.log_stream_name)?;
         check_batch(&input.log_events)?;
         let now = self.context.now_ms();
-        let reply = self.store().write(|transaction| {
+        let (reply, events) = self.store().write(|transaction| {
             let group = group_id(transaction, &input.log_group_name).map_err(sql)?.ok_or_else(no_group)?;
             let stream =
                 stream_id(transaction, group, &input.log_stream_name).map_err(sql)?.ok_or_else(no_stream)?;
@@ -95,8 +95,9 @@ impl Logs {
             if let Some(rejected) = rejected {
                 reply["rejectedLogEventsInfo"] = rejected;
             }
-            Ok(Reply::json(reply))
+            Ok((Reply::json(reply), events))
         })?;
+        self.queue.extract(&input.log_group_name, &events);
         self.store().keep_within_limits()?;
         Ok(reply)
     }

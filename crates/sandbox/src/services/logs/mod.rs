@@ -11,11 +11,15 @@
 //! Two things bound the data: a group's retention, counted with the context's clock, and an overall
 //! cap ([`store::MOST_EVENTS`], [`store::MOST_BYTES`]) beyond which the oldest events go.
 //!
+//! Whichever way an event came in, once it is written the metrics embedded in it go to CloudWatch
+//! (`emf`).
+//!
 //! In reading order: [`queue`], [`store`], `groups`, `streams`, `events` with `pages` (what the calls do), `checks`
-//! (what they demand), and [`filter`], the pattern language. Insights, live tail, metric and
+//! (what they demand), `emf`, and [`filter`], the pattern language. Insights, live tail, metric and
 //! subscription filters are refused by name. A `kmsKeyId` is kept and returned; nothing is encrypted.
 
 mod checks;
+mod emf;
 mod events;
 pub mod filter;
 mod groups;
@@ -32,6 +36,7 @@ use async_trait::async_trait;
 
 use crate::aws::{AwsError, Call, Protocol, Reply, Service};
 use crate::context::{Context, lock};
+use crate::services::cloudwatch::CloudWatch;
 use queue::Queue;
 use store::{Limits, Store};
 
@@ -52,13 +57,14 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Opens the state of the service in the context's folder.
+    /// Opens the state of the service in the context's folder. Metrics embedded in events go to
+    /// `metrics`.
     ///
     /// # Errors
     /// When the state can't be read.
-    pub fn open(context: Arc<Context>) -> io::Result<Arc<Self>> {
+    pub fn open(context: Arc<Context>, metrics: Arc<CloudWatch>) -> io::Result<Arc<Self>> {
         let store = Store::open(&context.path("logs.sqlite"), Limits::default())?;
-        let queue = Arc::new(Queue::new(context.clone(), store));
+        let queue = Arc::new(Queue::new(context.clone(), store, metrics));
         let writer = std::thread::Builder::new().name("logs-writer".to_owned()).spawn({
             let queue = queue.clone();
             move || queue.write_until_stopped()

@@ -1,16 +1,19 @@
 //! What was appended and is not written yet, and the thread that writes it.
 //!
 //! No sleep and no timer: while the thread writes one batch, the next gathers, so a quiet sandbox
-//! writes at once and a busy one in large transactions.
+//! writes at once and a busy one in large transactions. Once a batch is on the disk, the metrics
+//! embedded in its events go to CloudWatch: what had to be tried again is counted once, and a kill in
+//! between loses at most that batch's metrics.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::LogEvent;
 use super::store::{EVENT_OVERHEAD, Store};
+use super::{LogEvent, emf};
 use crate::aws::AwsError;
 use crate::context::{Context, lock};
+use crate::services::cloudwatch::CloudWatch;
 
 /// How much may wait in memory.
 pub const MOST_PENDING_BYTES: usize = 32 * 1024 * 1024;
@@ -40,6 +43,7 @@ struct Pending {
 pub struct Queue {
     context: Arc<Context>,
     pub(super) store: Store,
+    metrics: Arc<CloudWatch>,
     pending: Mutex<Pending>,
     wake: Condvar,
     /// Held while a batch is written, so that batches are written in the order they came in.
@@ -48,8 +52,15 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue.
-    pub(super) fn new(context: Arc<Context>, store: Store) -> Self {
-        Self { context, store, pending: Mutex::default(), wake: Condvar::new(), writing: Mutex::new(()) }
+    pub(super) fn new(context: Arc<Context>, store: Store, metrics: Arc<CloudWatch>) -> Self {
+        Self {
+            context,
+            store,
+            metrics,
+            pending: Mutex::default(),
+            wake: Condvar::new(),
+            writing: Mutex::new(()),
+        }
     }
 
     /// Adds events.
@@ -94,14 +105,24 @@ impl Queue {
         if batches.is_empty() {
             return Ok(());
         }
-        self.store.append(&self.context, &batches).inspect_err(|_| {
+        if let Err(error) = self.store.append(&self.context, &batches) {
             // Back in front, to be tried again: nothing of it was committed.
             let mut pending = lock(&self.pending);
             for batch in batches.into_iter().rev() {
                 pending.bytes += size(&batch);
                 pending.batches.push_front(batch);
             }
-        })
+            return Err(error);
+        }
+        for batch in &batches {
+            self.extract(&batch.group, &batch.events);
+        }
+        Ok(())
+    }
+
+    /// Hands over the metrics embedded in events that are on the disk.
+    pub(super) fn extract(&self, group: &str, events: &[LogEvent]) {
+        emf::extract(&self.store, &self.metrics, group, events);
     }
 
     /// The thread's whole life.
@@ -160,7 +181,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let context = Context::for_tests(folder.path(), ManualClock::new(Default::default()));
         let store = Store::open(&folder.path().join("l"), Limits::default()).unwrap();
-        let queue = Queue::new(context, store);
+        let metrics = CloudWatch::open(context.clone()).unwrap();
+        let queue = Queue::new(context, store, metrics);
         let rename = |from: &str, to: &str| {
             let text = format!("ALTER TABLE {from} RENAME TO {to}");
             queue.store.write(|transaction| transaction.execute(&text, []).map_err(sql)).unwrap();
