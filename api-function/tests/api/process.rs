@@ -1,11 +1,13 @@
 //! The process itself: its log and its start.
 
+use api_function::event::handle;
 use api_function::telemetry;
+use lambda_http::LambdaEvent;
 use sandbox::faults::TdsEffect;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
-use crate::world::{Log, PASSWORD, SECOND, World, get};
+use crate::world::{self, Log, PASSWORD, SECOND, World, event, get};
 
 #[tokio::test]
 async fn the_log_says_what_happened_and_keeps_the_secrets() {
@@ -56,4 +58,58 @@ async fn a_bad_configuration_ends_the_process_and_is_named() {
     let line: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&line["level"], &line["variable"]), (&json!("ERROR"), &json!("SQL_TLS")));
     assert_eq!(line["reason"], "must be strict, required or plaintext");
+}
+
+#[tokio::test]
+async fn the_trace_tells_what_was_waited_for() {
+    let world = World::start().await;
+    let daemon = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let api = world.api(&[("AWS_XRAY_DAEMON_ADDRESS", &daemon.local_addr().unwrap().to_string())]);
+    let context = |sampled: u8| {
+        let mut context = world::context(&api, None);
+        let trace =
+            format!("Root=1-5e5ffbde-000000000000000000000001;Parent=53995c3f42cd8ad8;Sampled={sampled}");
+        context.xray_trace_id = Some(trace);
+        context
+    };
+    let courses = || serde_json::from_value(event("GET", "$default", "/courses", "limit=1")).unwrap();
+    for sampled in [1, 0] {
+        let event = LambdaEvent::new(courses(), context(sampled));
+        Box::pin(handle(&api, event)).await.unwrap();
+    }
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let mut bytes = [0; 4_096];
+        let length = daemon.recv(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
+        assert!(
+            !text.contains("Canary") && !text.contains("127.0.0.1") && !text.contains("SELECT"),
+            "{text}"
+        );
+        let document: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+        assert_eq!(document["parent_id"], "53995c3f42cd8ad8");
+        told.push(document["name"].as_str().unwrap().to_owned());
+    }
+    // Cold: the secret, the connection, the statement. The key of the cursors is asked for as well.
+    assert_eq!(told, ["SecretsManager", "SQL Server: connect", "SQL Server"]);
+}
+
+#[tokio::test]
+async fn a_thousand_freezes_cost_no_request() {
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    // Each round the environment is thawed after a while in which the server may have closed the
+    // connection, restarted, or vanished without a word.
+    for round in 0..1_000 {
+        world.advance(if round % 3 == 0 { 3_600 } else { 10 });
+        match round % 50 {
+            7 => world.sql_fault(TdsEffect::CutMidRow),
+            // Costs the time a read after a pause has.
+            23 if round % 200 == 23 => world.sql_fault(TdsEffect::Stall),
+            _ => {}
+        }
+        let (response, body) = get(&api, "/courses?limit=1").await;
+        assert_eq!(response.status_code, 200, "round {round}: {body}");
+    }
 }

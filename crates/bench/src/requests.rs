@@ -18,6 +18,7 @@ pub struct Request {
 /// All of them. The first is the one cold starts are measured with.
 pub const REQUESTS: &[Request] = &[
     Request { path: "/courses", query: "limit=20", same: "/items" },
+    Request { path: "/courses/rust-for-operators", query: "", same: "/lessons" },
     Request { path: "/status", query: "", same: "/status" },
 ];
 
