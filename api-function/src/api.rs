@@ -44,9 +44,6 @@ pub struct Api {
     cold: AtomicBool,
 }
 
-/// What is known of a request that may be answered.
-type Admitted = (&'static Route, PathParameters, String);
-
 impl Api {
     /// The API with this configuration. Nothing is connected yet.
     pub fn new(config: Config, clock: Clock, random: Random) -> Self {
@@ -107,10 +104,16 @@ impl Api {
         let cold_start = self.cold.swap(false, Ordering::Relaxed);
         let (started, at) = (Instant::now(), (self.clock)());
         let method = request.method().as_str();
-        let refused = |problem| Err((None, problem));
-        let (route, outcome, cost) = match refusal.map_or_else(|| self.admit(request), refused) {
-            Err((route, problem)) => (route, Err(problem), Cost::default()),
-            Ok((route, parameters, subject)) => {
+        let found = match refusal {
+            None => self.find(request).map(|(route, parameters)| {
+                (route, parameters, caller::check(event::gateway(request), route.needs))
+            }),
+            Some(problem) => Err(problem),
+        };
+        let (route, outcome, cost) = match found {
+            Err(problem) => (None, Err(problem), Cost::default()),
+            Ok((route, _, Err(problem))) => (Some(route), Err(problem), Cost::default()),
+            Ok((route, parameters, Ok(subject))) => {
                 let deadline = started + self.time_for(request);
                 let query = request.uri().query().unwrap_or_default();
                 let request = Request::new(ids.lambda.to_owned(), cold_start, deadline, parameters, query)
@@ -138,16 +141,12 @@ impl Api {
         without_body_for_head(method, response)
     }
 
-    /// The route of a request, its path's parameters and the caller's subject.
-    fn admit(&self, request: &HttpRequest) -> Result<Admitted, (Option<&'static Route>, Problem)> {
+    /// The route of a request, and its path's parameters.
+    fn find(&self, request: &HttpRequest) -> Result<(&'static Route, PathParameters), Problem> {
         let path = event::path(request);
-        let gateway = event::gateway(request);
-        let stage = gateway.and_then(|context| context.stage.as_deref());
+        let stage = event::gateway(request).and_then(|context| context.stage.as_deref());
         let path = router::path_of(&path, stage.unwrap_or_default(), &self.config.path_prefix);
-        let (route, parameters) =
-            router::find(ROUTES, request.method().as_str(), path).map_err(|problem| (None, problem))?;
-        let subject = caller::check(gateway, route.needs).map_err(|problem| (Some(route), problem))?;
-        Ok((route, parameters, subject))
+        router::find(ROUTES, request.method().as_str(), path)
     }
 
     /// Has the route answer within the request's time. When that is up the route's future is dropped,

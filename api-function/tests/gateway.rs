@@ -4,7 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+#[path = "../../crates/sandbox/tests/world/python.rs"]
+mod python;
+
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use aws_sdk_cloudwatch::config::{Credentials, Region};
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -101,6 +105,47 @@ async fn every_route_through_the_gateway() {
     figures(&world).await;
     world.sandbox.stop().await;
 }
+
+/// Schemathesis, a client nobody here wrote, makes requests of the OpenAPI document, good ones and bad
+/// ones: no answer is a 5xx, and each is one the document tells of. `LOCKKEEPER_LONG=1` (which is
+/// `cargo xtask test --long`) makes about 50,000 of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_nothing() {
+    if !python::foreign_clients() {
+        return;
+    }
+    let world = World::build().await;
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tool = tokio::task::spawn_blocking(move || python::tool(&tests.join("schemathesis.txt"), "st"));
+    let long = std::env::var("LOCKKEEPER_LONG").is_ok_and(|value| value == "1");
+    let claims =
+        json!({ "sub": "ada", "aud": "learninghub", "scope": "courses:write", "exp": 4_000_000_000_i64 });
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(tool.await.unwrap());
+    command
+        .current_dir(folder.path())
+        .arg("run")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json"))
+        .args(["--url", &world.sandbox.http_api()])
+        .args(["--header", &format!("Authorization: Bearer {}", world.token(claims))])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
+        .args(["--max-examples", if long { "4200" } else { "20" }])
+        .args(["--seed", "20260101", "--generation-database", "none", "--request-timeout", "35"])
+        .args(["--continue-on-failure", "--no-color"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let told = said.lines().find(|line| line.contains(" generated, ")).unwrap_or_default();
+    println!("{told}");
+    let generated = told.split_whitespace().next().and_then(|number| number.parse().ok());
+    let least: u64 = if long { 40_000 } else { 400 };
+    assert!(generated >= Some(least), "{said}");
+    world.sandbox.stop().await;
+}
+
+/// What is looked at in an answer.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_schema_conformance,response_headers_conformance";
 
 async fn authors(world: &World) {
     let (_, page) = answered(world.call("GET", "/courses?search=sql&level=beginner&total=true"), 200).await;

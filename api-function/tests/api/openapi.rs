@@ -53,18 +53,20 @@ fn operation(route: &Route) -> Value {
     let mut parameters = Vec::new();
     for segment in route.path.split('/') {
         let Some(name) = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) else { continue };
-        let (schema, description) = match name {
+        let (schema, example, description) = match name {
             "slug" => (
                 json!({ "type": "string", "maxLength": 80, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" }),
+                json!("rust-for-operators"),
                 "The course's name.",
             ),
             "position" => (
                 json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+                json!(1),
                 "The lesson's place in the course.",
             ),
             other => panic!("{other} has no description"),
         };
-        parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema, "description": description }));
+        parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema, "example": example, "description": description }));
     }
     for (name, schema, description) in docs.query {
         let schema: Value = serde_json::from_str(schema).unwrap();

@@ -28,6 +28,9 @@ pub struct Options {
     /// The quick round: without the browser build and the tests in a browser.
     #[arg(long)]
     no_browser: bool,
+    /// What takes long as well: tens of thousands of generated requests where it is hundreds else.
+    #[arg(long)]
+    long: bool,
     /// Only tests whose name contains this, in Rust and in the browser.
     filter: Option<String>,
 }
@@ -45,7 +48,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Ok(())
     })?;
     if built {
-        phases.tests("unit and integration tests", || rust_tests(workspace, filter))?;
+        phases.tests("unit and integration tests", || rust_tests(workspace, filter, options.long))?;
         phases.tests("documentation tests", || documentation_tests(workspace, filter))?;
     }
     if !options.no_browser {
@@ -69,7 +72,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// cargo-nextest if it is there (quicker, and it ends tests that hang), else cargo test.
-fn rust_tests(workspace: &Workspace, filter: Option<&str>) -> Result<Counts> {
+fn rust_tests(workspace: &Workspace, filter: Option<&str>, long: bool) -> Result<Counts> {
     let nextest = setup::program("cargo-nextest").is_some();
     let mut cargo = workspace.cargo();
     if nextest {
@@ -79,7 +82,10 @@ fn rust_tests(workspace: &Workspace, filter: Option<&str>) -> Result<Counts> {
         cargo.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
     cargo.args(filter);
-    let ran = process::tee(&mut cargo, TESTS)?;
+    if long {
+        cargo.env("LOCKKEEPER_LONG", "1");
+    }
+    let ran = process::tee(&mut cargo, if long { 4 * TESTS } else { TESTS })?;
     let read = if nextest { counts::nextest(&ran.output) } else { counts::cargo_test(&ran.output) };
     // With a filter that matches nothing nextest prints no summary.
     let counts = judged(&ran, read.or(filter.map(|_| Counts::default())))?;

@@ -1,6 +1,8 @@
 //! The demo world for tests: a sandbox on free ports with the real function binary in it.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::expect_used)]
 
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use sandbox::sandbox::Ports;
@@ -61,47 +63,12 @@ pub fn event(method: &str, path: &str) -> String {
     .to_string()
 }
 
-/// Whether the tests that drive clients from PyPI run. They do, and fail where such a client can't
-/// be had, unless `LOCKKEEPER_NO_FOREIGN_CLIENTS=1` says that this machine is to do without.
+/// Whether the tests that drive clients from PyPI run.
 pub fn foreign_clients() -> bool {
-    let without = std::env::var("LOCKKEEPER_NO_FOREIGN_CLIENTS").is_ok_and(|value| value == "1");
-    if without {
-        eprintln!("SKIPPED: LOCKKEEPER_NO_FOREIGN_CLIENTS=1");
-    }
-    !without
+    python::foreign_clients()
 }
 
-/// A program out of the packages that `tests/clients/aws-cli.txt` names, installed once per target
-/// folder into a virtual environment of their own. A marker holding the list is written last, so an
-/// installation that was cut, or is of an older list, is made anew.
+/// A program out of the packages that `tests/clients/aws-cli.txt` names.
 pub fn python_tool(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("this test's own path");
-    // target/debug/deps/test -> target
-    let target = test.ancestors().nth(3).expect("the target folder").to_owned();
-    let (tools, venv) = (target.join("tools"), target.join("tools/aws-cli"));
-    std::fs::create_dir_all(&tools).expect("the tools' folder");
-    let lock = std::fs::File::create(tools.join("aws-cli.lock")).expect("the lock file");
-    lock.lock().expect("the lock");
-    let list = workspace().join("crates/sandbox/tests/clients/aws-cli.txt");
-    let wanted = std::fs::read_to_string(&list).expect("the list of packages");
-    let marker = venv.join("installed.txt");
-    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
-        return venv.join("bin").join(name);
-    }
-    if venv.exists() {
-        std::fs::remove_dir_all(&venv).expect("the old environment goes");
-    }
-    run(std::process::Command::new("python3").args(["-m", "venv"]).arg(&venv));
-    let pip = venv.join("bin/pip");
-    run(std::process::Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(&list));
-    std::fs::write(&marker, wanted).expect("the marker");
-    venv.join("bin").join(name)
-}
-
-fn run(command: &mut std::process::Command) {
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(
-        status.success(),
-        "{command:?}: {status}. Set LOCKKEEPER_NO_FOREIGN_CLIENTS=1 to do without clients from PyPI."
-    );
+    python::tool(&workspace().join("crates/sandbox/tests/clients/aws-cli.txt"), name)
 }

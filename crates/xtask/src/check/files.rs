@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 const LONG: usize = 500;
 
 /// Files that a tool writes.
-const GENERATED: [&str; 2] = ["Cargo.lock", "package-lock.json"];
+const GENERATED: [&str; 3] = ["Cargo.lock", "package-lock.json", "openapi.json"];
 
 /// Beginnings of paths that exist on somebody's machine, in two parts so that this file holds none.
 const HOMES: [(&str, &str); 3] = [("/ho", "me/"), ("/Us", "ers/"), ("/ro", "ot/")];

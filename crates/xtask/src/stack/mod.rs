@@ -284,7 +284,9 @@ fn answers(address: SocketAddr, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -349,13 +351,53 @@ mod tests {
         workspace
     }
 
-    /// Answers one request, and reads all of it first: closing a socket with bytes unread resets the
+    /// Answers every request for one path until it is dropped. Patient, because on a busy machine a
+    /// client may give up and come again, and a port that was free a moment ago may be somebody else's
+    /// target: what is no such request is passed over.
+    struct Answering {
+        address: SocketAddr,
+        stop: Arc<AtomicBool>,
+        thread: Option<thread::JoinHandle<()>>,
+    }
+
+    impl Answering {
+        fn start(path: &'static str, status: &'static str) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let stop = Arc::new(AtomicBool::new(false));
+            let stopped = Arc::clone(&stop);
+            let thread = thread::spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    match listener.accept() {
+                        Ok((stream, _)) => drop(answer(&stream, path, status)),
+                        Err(_) => thread::sleep(Duration::from_millis(5)),
+                    }
+                }
+            });
+            Self { address, stop, thread: Some(thread) }
+        }
+    }
+
+    impl Drop for Answering {
+        fn drop(&mut self) {
+            self.stop.store(true, Ordering::Relaxed);
+            self.thread.take().unwrap().join().unwrap();
+        }
+    }
+
+    /// Reads all of the request before it answers: closing a socket with bytes unread resets the
     /// connection, and the answer may be lost with it.
-    fn answer_one(listener: &TcpListener, status: &str) {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = BufReader::new(&stream).lines();
-        while !request.next().unwrap().unwrap().is_empty() {}
-        write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
+    fn answer(mut stream: &TcpStream, path: &str, status: &str) -> std::io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut lines = BufReader::new(stream).lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        if first == format!("GET {path} HTTP/1.1") {
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n")?;
+        }
+        Ok(())
     }
 
     #[test]
@@ -364,14 +406,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let workspace = fake_workspace(folder.path());
         let state = State::open(&folder.path().join("state"), false).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let ports = Ports { portal: listener.local_addr().unwrap().port(), ..Ports::free().unwrap() };
-        let readyz = thread::spawn(move || answer_one(&listener, "200 OK"));
+        let portal = Answering::start("/readyz", "200 OK");
+        let ports = Ports { portal: portal.address.port(), ..Ports::free().unwrap() };
 
         let plan =
             Plan { state: &state, ports: &ports, zip: Path::new("z"), site: Path::new("s"), traffic: false };
         let mut stack = Stack::start(&workspace, &plan).unwrap();
-        readyz.join().unwrap();
         assert_eq!(
             stack.sign_in_link().unwrap(),
             format!("http://localhost:{}/sign-in/link/http://127.0.0.1:1/abc", ports.portal)
@@ -392,13 +432,10 @@ mod tests {
     #[test]
     fn only_200_is_ready() {
         for (status, ready) in [("200 OK", true), ("503 Service Unavailable", false), ("302 Found", false)] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let server = thread::spawn(move || answer_one(&listener, status));
-            assert_eq!(answers(address, "/readyz"), ready, "{status}");
-            server.join().unwrap();
+            let server = Answering::start("/only-200", status);
+            assert_eq!(answers(server.address, "/only-200"), ready, "{status}");
         }
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(!answers(free, "/readyz"), "nobody listens");
+        assert!(!answers(free, "/nobody"), "nobody listens");
     }
 }
