@@ -106,6 +106,22 @@ async fn every_route_through_the_gateway() {
     world.sandbox.stop().await;
 }
 
+/// Lambda freezes an environment when it has answered, and thaws it for the next request: every request
+/// here is a thaw of the real process (SIGSTOP, SIGCONT). Meanwhile the server closes the connection now
+/// and then, or is restarted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_thaws_cost_no_request() {
+    let world = World::build().await;
+    for round in 0..1_000 {
+        if round % 40 == 20 {
+            world.sandbox.switch_tds(false).await.unwrap();
+            world.sandbox.switch_tds(true).await.unwrap();
+        }
+        answered(world.call("GET", "/courses?limit=1"), 200).await;
+    }
+    world.sandbox.stop().await;
+}
+
 /// Schemathesis, a client nobody here wrote, makes requests of the OpenAPI document, good ones and bad
 /// ones: no answer is a 5xx, and each is one the document tells of. `LOCKKEEPER_LONG=1` (which is
 /// `cargo xtask test --long`) makes about 50,000 of them.
