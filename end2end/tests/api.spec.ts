@@ -13,8 +13,16 @@ test("the API that the portal watches answers out of the database", async ({ req
   expect(items[0]?.title).toBeTruthy();
 });
 
-test("an unknown route is the gateway's to refuse", async ({ request }) => {
-  const answer = await request.get(`${environment.api}/no-such-route`);
-  expect(answer.status()).toBe(404);
-  expect(await answer.json()).toEqual({ message: "Not Found" });
+test("what has no route is refused by the function, and without a token by the gateway", async ({ request }) => {
+  const nothing = await request.get(`${environment.api}/no-such-route`);
+  expect(nothing.status()).toBe(404);
+  expect(await nothing.json()).toMatchObject({ type: "urn:learninghub:problem:not-found", status: 404 });
+
+  const deleting = await request.delete(`${environment.api}/courses`);
+  expect(deleting.status()).toBe(405);
+  expect(deleting.headers()["allow"]).toBe("GET, HEAD, POST");
+
+  const mine = await request.get(`${environment.api}/me/progress`);
+  expect(mine.status()).toBe(401);
+  expect(await mine.json()).toEqual({ message: "Unauthorized" });
 });
