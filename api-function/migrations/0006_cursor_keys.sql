@@ -2,8 +2,8 @@
 --
 -- Kept here, and not in the function's configuration or its secret, because all environments must have
 -- the same one, at once and across every rotation of the secret. A new key is put into force by adding
--- a row: the one with the highest id counts, and cursors signed with another are refused, so that
--- clients start over.
+-- a row: the one with the highest id counts for every environment that starts from then on, and cursors
+-- signed with another are refused, so that clients start over.
 
 IF OBJECT_ID(N'dbo.cursor_keys', N'U') IS NULL
 BEGIN
