@@ -9,6 +9,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -109,19 +110,29 @@ fn cargo_home() -> Result<PathBuf> {
 /// library and the linker; only the compiler itself comes from the machine, so that one meant for
 /// glibc will do.
 fn c_compiler(architecture: Architecture) -> Result<PathBuf> {
-    let (names, package): (&[&str], _) = match (architecture, env::consts::ARCH) {
+    let (names, packages): (&[&str], &[&str]) = match (architecture, env::consts::ARCH) {
         (Architecture::Arm64, "aarch64") | (Architecture::X86_64, "x86_64") => {
-            (&["musl-gcc", "gcc", "clang"], "musl-tools")
+            (&["musl-gcc", "gcc", "clang"], &["musl-tools"])
         }
         (Architecture::Arm64, _) => {
-            (&["aarch64-linux-musl-gcc", "aarch64-linux-gnu-gcc"], "gcc-aarch64-linux-gnu")
+            let packages = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
+            (&["aarch64-linux-musl-gcc", "aarch64-linux-gnu-gcc"], packages)
         }
         (Architecture::X86_64, _) => {
-            (&["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc"], "gcc-x86-64-linux-gnu")
+            let packages = &["gcc-x86-64-linux-gnu", "libc6-dev-amd64-cross"];
+            (&["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc"], packages)
         }
     };
     let purpose = format!("the {} package", architecture.name());
-    setup::program_or_package(names, package, &purpose)
+    setup::program_or_packages(names, packages, has_headers, &purpose)
+}
+
+/// Whether a compiler finds the C library's headers. Debian's compilers for other architectures come
+/// without, unless what they recommend is installed too, and then find the machine's own.
+fn has_headers(compiler: &Path) -> bool {
+    let mut probe = Command::new(compiler);
+    probe.args(["-E", "-include", "stdlib.h", "-x", "c", "/dev/null"]);
+    process::capture(&mut probe).is_ok()
 }
 
 #[cfg(test)]

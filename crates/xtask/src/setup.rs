@@ -44,27 +44,34 @@ pub fn program(name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Finds one of `names` on the PATH, in this order, or installs Debian's `package` for it where
-/// that needs no question: as root on a machine with apt-get. `purpose` goes into the error.
-pub fn program_or_package(names: &[&str], package: &str, purpose: &str) -> Result<PathBuf> {
-    let find = || names.iter().copied().find_map(program);
+/// Finds one of `names` on the PATH, in this order, that is `usable`, or installs Debian's `packages`
+/// for it where that needs no question: as root on a machine with apt-get. `purpose` goes into the
+/// error.
+pub fn program_or_packages(
+    names: &[&str],
+    packages: &[&str],
+    usable: impl Fn(&Path) -> bool,
+    purpose: &str,
+) -> Result<PathBuf> {
+    let find = || names.iter().copied().filter_map(program).find(|program| usable(program));
     if let Some(found) = find() {
         return Ok(found);
     }
     if nix::unistd::geteuid().is_root() && program("apt-get").is_some() {
-        println!("    installing Debian's package {package}");
+        println!("    installing from Debian: {}", packages.join(", "));
         let apt = || {
             let mut apt = Command::new("apt-get");
             apt.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
             apt
         };
         process::run(apt().arg("update"))?;
-        process::run(apt().args(["install", "--yes", "--no-install-recommends", package]))?;
+        process::run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))?;
     }
     find().with_context(|| {
         format!(
-            "{purpose} needs {}: install it, for example as the package {package} of Debian or Ubuntu",
-            names.join(" or ")
+            "{purpose} needs {}: install it, for example as {} of Debian or Ubuntu",
+            names.join(" or "),
+            packages.join(" and ")
         )
     })
 }
@@ -98,7 +105,7 @@ pub fn chromium() -> Result<PathBuf> {
         return Ok(named);
     }
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    program_or_package(&names, "chromium", "the tests in a browser")
+    program_or_packages(&names, &["chromium"], |_| true, "the tests in a browser")
         .context("set LOCKKEEPER_CHROMIUM to a Chromium, or leave these tests out with `--no-browser`")
 }
 
