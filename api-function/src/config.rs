@@ -13,7 +13,7 @@
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda | none: required but for the last |
 //! | `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` | another address for Secrets Manager, as the SDKs take it | AWS's own |
 //! | `AWS_XRAY_DAEMON_ADDRESS` | `address:port` of the X-Ray daemon, set by Lambda; where a request is traced, it is told of its calls there | none: no traces |
-//! | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda | `api`, `$LATEST` |
+//! | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the runtime does not start without | `api`, `$LATEST` where there is no runtime, in tests |
 //!
 //! A value that is not understood ends the init phase with a message that names the variable. An
 //! empty value counts as none.

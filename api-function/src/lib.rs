@@ -31,8 +31,8 @@
 //!    body, or a [`problem::Problem`]. Errors of the database become one with `?`.
 //! 5. Name the constant in [`router::ROUTES`]. `HEAD`, 405 with `Allow`, 401 and 403, the deadline, the
 //!    log line, the figures and the request id come by themselves.
-//! 6. The OpenAPI document is made of the table: `LOCKKEEPER_BLESS=1 cargo test -p api-function openapi`
-//!    writes it, and without the variable the test fails while the committed one is stale.
+//! 6. The OpenAPI document is made of the table. The test fails while the committed one is stale;
+//!    `LOCKKEEPER_BLESS=1 cargo nextest run --workspace -E 'test(openapi::)'` writes it.
 
 pub mod api;
 pub mod body;
