@@ -189,6 +189,9 @@ impl Secret {
     /// After somebody made the version `made`: a rotation that hangs on another one is abandoned, and
     /// what replaced the value counts as a rotation for a schedule that counts from the last. Returns
     /// whether a rotation was abandoned.
+    ///
+    /// `AWSPENDING` goes in any case, but from the version made: it would be in the way of the next
+    /// rotation.
     pub(super) fn made_by_hand(&mut self, made: &str, before: &labels::Labels, context: &Context) -> bool {
         let hung = before.pending().is_some_and(|token| token != made);
         if before.pending() == Some(made) {
@@ -203,9 +206,10 @@ impl Secret {
         }
         if hung {
             self.job = None;
-            if self.labels.holder(labels::PENDING) == before.holder(labels::PENDING) {
-                self.labels.end_pending();
-            }
+        }
+        // Also where it had stayed on the version that was current: nothing hangs there.
+        if self.labels.pending().is_some_and(|token| token != made) {
+            self.labels.end_pending();
         }
         hung
     }
