@@ -12,6 +12,7 @@
 //!   with;
 //! - [`sql`]: the one connection to the database and its rules; [`meter`]: what it costs;
 //! - [`secret`]: the login it is made with;
+//! - [`rotation`]: the other function of this package, which changes that login's password;
 //! - [`telemetry`], [`time`]: the log, the clock, the random numbers.
 //!
 //! # Adding a route
@@ -47,6 +48,7 @@ pub mod problem;
 pub mod report;
 pub mod request;
 pub mod response;
+pub mod rotation;
 pub mod router;
 pub mod routes;
 pub mod secret;

@@ -35,7 +35,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     println!("==> building");
     workspace.build()?;
-    let zip = host_zip::build(workspace)?;
+    let zip = host_zip::build(workspace, "api")?;
     println!("==> building the browser's part");
     let site = site::build(workspace)?;
     println!("{site}");

@@ -44,7 +44,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut zip = None;
     let built = phases.step("build", || {
         workspace.build()?;
-        zip = Some(host_zip::build(workspace)?);
+        zip = Some(host_zip::build(workspace, "api")?);
         Ok(())
     })?;
     if built {

@@ -244,13 +244,16 @@ impl Translator<'_> {
             ("type", SqlType::Char(1)),
             ("type_desc", SqlType::NVarChar(Some(60))),
             ("default_schema_name", SqlType::NAME),
+            ("authentication_type", SqlType::Int),
         ];
         let rows = principal_ids(&self.session.catalog)
             .into_iter()
             .map(|(name, id, role)| {
                 let (kind, described) = if role { ("R", "DATABASE_ROLE") } else { ("S", "SQL_USER") };
                 let schema = if role { Value::Null } else { text("dbo") };
-                vec![text(&name), Value::Integer(id), text(kind), text(described), schema]
+                // Of a login (1) or of none (0): users with a password of their own there are none.
+                let authentication = Value::Integer(i64::from(!role));
+                vec![text(&name), Value::Integer(id), text(kind), text(described), schema, authentication]
             })
             .collect();
         (columns, rows)

@@ -1,0 +1,5 @@
+//! The rotation function against the sandbox: the four steps over a real secret and a real TDS server,
+//! and what happens when something breaks in between.
+
+mod single;
+mod world;
