@@ -98,6 +98,7 @@ pub struct Sandbox {
     context: Arc<Context>,
     lambda: Arc<Lambda>,
     metrics: Arc<CloudWatch>,
+    secrets: Arc<SecretsManager>,
     issuer: Arc<Issuer>,
     tds: Arc<Tds>,
     addresses: Addresses,
@@ -196,6 +197,7 @@ impl Sandbox {
             context,
             lambda,
             metrics,
+            secrets,
             issuer,
             tds,
             addresses,
@@ -239,6 +241,11 @@ impl Sandbox {
     /// The metrics, to have alarms evaluated at once.
     pub fn metrics(&self) -> &CloudWatch {
         &self.metrics
+    }
+
+    /// The secrets, for whoever moves what they name.
+    pub fn secrets(&self) -> &SecretsManager {
+        &self.secrets
     }
 
     /// The token issuer, for tests that need a token.
