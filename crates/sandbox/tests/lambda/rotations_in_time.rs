@@ -69,7 +69,7 @@ async fn a_failed_rotation_is_attempted_again_and_then_waits_for_its_window() {
     here.advance(TimeDelta::hours(12));
     here.secrets.put_secret_value().secret_id(SECRET).secret_string("by hand").send().await.unwrap();
     assert_eq!(next(&here).await, "2026-08-07 23:59:59");
-    here.advance(TimeDelta::hours(9));
+    here.advance(TimeDelta::hours(10));
     here.until_told("RotationSucceeded", 12).await;
     here.world.stop().await;
 }
