@@ -1,5 +1,6 @@
 //! The rotation function against the sandbox: the four steps over a real secret and a real TDS server,
 //! and what happens when something breaks in between.
 
+mod alternating;
 mod single;
 mod world;

@@ -52,7 +52,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// Checks a built function, zips it and prints its size and hash.
 fn pack(workspace: &Workspace, folder: &Path, architecture: Architecture, name: &str) -> Result<()> {
     println!("\n==> {name} for {}", architecture.name());
-    let program = workspace.target.join(triple(architecture)).join(PROFILE).join(name);
+    let program = program(workspace, architecture, name);
     let content = fs::read(&program).with_context(|| format!("the build left no {}", program.display()))?;
     elf::check_static(&content, architecture).with_context(|| format!("{}", program.display()))?;
     let file = format!("{name}.zip");
@@ -87,6 +87,11 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<()> {
     process::run(&mut cargo)?;
     println!("    in {}", seconds(began.elapsed()));
     Ok(())
+}
+
+/// Where a built function is.
+pub fn program(workspace: &Workspace, architecture: Architecture, name: &str) -> PathBuf {
+    workspace.target.join(triple(architecture)).join(PROFILE).join(name)
 }
 
 fn triple(architecture: Architecture) -> &'static str {
