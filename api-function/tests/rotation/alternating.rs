@@ -52,13 +52,13 @@ async fn the_clone_has_what_its_original_has_in_every_database() {
                 database,
                 &format!(
                     "CREATE TABLE dbo.[t ]]' able] (id int);
-                     CREATE SCHEMA [s]]chema];
+                     EXEC (N'CREATE SCHEMA [s]]chema]');
                      CREATE ROLE [ro]]le];
                      IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'{USER}')
                          CREATE USER {USER} FOR LOGIN {USER};
-                     IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'rotation')
-                         CREATE USER rotation FOR LOGIN lockkeeper_rotation;
-                     ALTER ROLE db_owner ADD MEMBER rotation;
+                     IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'lockkeeper_rotation')
+                         CREATE USER lockkeeper_rotation FOR LOGIN lockkeeper_rotation;
+                     ALTER ROLE db_owner ADD MEMBER lockkeeper_rotation;
                      ALTER ROLE [ro]]le] ADD MEMBER {USER};
                      GRANT INSERT ON dbo.[t ]]' able] TO {USER} WITH GRANT OPTION;
                      DENY DELETE ON OBJECT::dbo.[t ]]' able] TO {USER};

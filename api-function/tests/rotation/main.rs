@@ -2,5 +2,8 @@
 //! and what happens when something breaks in between.
 
 mod alternating;
+mod causes;
+mod faults;
 mod single;
+mod statements;
 mod world;

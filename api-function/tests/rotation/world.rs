@@ -245,7 +245,7 @@ impl World {
     pub async fn stage(&self, stage: &str) -> Option<(String, Value)> {
         let get = self.secrets.get_secret_value().secret_id(SECRET).version_stage(stage);
         let output = get.send().await.ok()?;
-        let value = serde_json::from_str(output.secret_string()?).unwrap();
+        let value = serde_json::from_str(output.secret_string()?).ok()?;
         Some((output.version_id.unwrap(), value))
     }
 
