@@ -14,7 +14,7 @@
 //!
 //! In reading order: [`event`] and [`guard`], what is asked and whether it is in order;
 //! [`strategy`], who is rotated to; [`steps`]; and what they decide with ([`login`]) and work with
-//! ([`store`], [`secret`], [`server`], [`statements`], [`password`]). [`failure`] says what can go
+//! ([`store`], [`secret`], [`server`], [`place`], [`statements`], [`mod@clone`], [`password`]). [`failure`] says what can go
 //! wrong, [`config`] what can be set.
 //!
 //! # The log
@@ -23,12 +23,14 @@
 //! `already_done` and `failed`, `durationMs`, and when it failed `cause` and `reason`). Both have
 //! Lambda's `requestId`. The portal reads them.
 
+pub mod clone;
 pub mod config;
 pub mod event;
 pub mod failure;
 pub mod guard;
 pub mod login;
 pub mod password;
+pub mod place;
 pub mod secret;
 pub mod server;
 pub mod statements;

@@ -86,6 +86,30 @@ impl World {
         world
     }
 
+    /// The same with a superuser, which the application's secret names.
+    pub async fn start_alternating() -> Self {
+        let world = Self::start().await;
+        let login = format!("CREATE LOGIN lockkeeper_rotation WITH PASSWORD = {}", quoted(MASTER_PASSWORD));
+        world.sql("master", &login).await;
+        world.sql("master", "GRANT ALTER ANY LOGIN TO lockkeeper_rotation").await;
+        world
+            .sql(
+                DATABASE,
+                "CREATE USER lockkeeper_rotation FOR LOGIN lockkeeper_rotation;
+                 ALTER ROLE db_owner ADD MEMBER lockkeeper_rotation",
+            )
+            .await;
+        let mut master = world.value("lockkeeper_rotation", MASTER_PASSWORD);
+        master["host"] = json!("localhost");
+        let create = world.secrets.create_secret().name(MASTER).secret_string(master.to_string());
+        let arn = create.send().await.unwrap().arn.unwrap();
+        let mut value = world.value(USER, PASSWORD);
+        value["masterarn"] = json!(arn);
+        let put = world.secrets.put_secret_value().secret_id(SECRET).secret_string(value.to_string());
+        put.send().await.unwrap();
+        world
+    }
+
     async fn prepare(&self) {
         self.sql("master", &format!("CREATE DATABASE {DATABASE}")).await;
         let login = format!(
@@ -221,7 +245,7 @@ impl World {
     pub async fn stage(&self, stage: &str) -> Option<(String, Value)> {
         let get = self.secrets.get_secret_value().secret_id(SECRET).version_stage(stage);
         let output = get.send().await.ok()?;
-        let value = serde_json::from_str(output.secret_string()?).unwrap();
+        let value = serde_json::from_str(output.secret_string()?).ok()?;
         Some((output.version_id.unwrap(), value))
     }
 

@@ -3,6 +3,7 @@
 mod create;
 mod finish;
 mod set;
+mod superuser;
 mod test;
 
 use std::sync::OnceLock;

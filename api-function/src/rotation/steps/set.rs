@@ -8,6 +8,7 @@ use super::{Done, Work};
 use crate::rotation::failure::{Cause, Failure};
 use crate::rotation::guard::{PENDING, PREVIOUS};
 use crate::rotation::login::{self, Next, Outcome, Source};
+use crate::rotation::place;
 use crate::rotation::secret::Held;
 use crate::rotation::server::{Refusal, Session};
 use crate::rotation::statements;
@@ -19,8 +20,13 @@ impl Work<'_> {
     pub(super) async fn set(&self) -> Result<Done, Failure> {
         let (current, strategy) = self.current().await?;
         let pending = self.expect_pending().await?;
-        check_identity(&current, &pending, strategy)?;
-        self.set_own(&current, &pending).await
+        check_identity(&current, &pending, strategy).await?;
+        match strategy {
+            Strategy::Single => self.set_own(&current, &pending).await,
+            Strategy::SingleBySuperuser | Strategy::Alternating => {
+                self.set_by_superuser(&current, &pending, strategy).await
+            }
+        }
     }
 
     /// The version that is rotated to, which must have a value.
@@ -68,18 +74,18 @@ impl Work<'_> {
             Err(failure) if failure.cause == Cause::SecretMalformed => None,
             Err(failure) => return Err(failure),
         };
-        Ok(held.filter(|held| {
-            let new = |other: &Held| held.login.password != other.login.password;
-            held.login.username == current.login.username
-                && same_place(held, current)
-                && new(current)
-                && new(pending)
-        }))
+        let Some(held) = held else { return Ok(None) };
+        let new = |other: &Held| held.login.password != other.login.password;
+        let usable = held.login.username == current.login.username
+            && new(current)
+            && new(pending)
+            && place::is_same(&held.login, &current.login).await;
+        Ok(usable.then_some(held))
     }
 
     /// Sends the change of the password. A password that policy refuses ends this rotation (see
     /// [`crate::rotation::password`]).
-    async fn alter(&self, mut session: Session, alter: &Statement) -> Result<Done, Failure> {
+    pub(super) async fn alter(&self, mut session: Session, alter: &Statement) -> Result<Done, Failure> {
         let refusal = match session.run(alter).await {
             Ok(_) => return Ok(Done::Now),
             Err(refusal) => refusal,
@@ -88,11 +94,15 @@ impl Work<'_> {
             let reason = "the user's name or a password is longer than 128 characters";
             return Err(Failure::new(Cause::SecretMalformed, reason));
         }
-        let failure = refusal.failure("the change of the password");
-        if failure.cause == Cause::PasswordPolicy {
+        self.abandoned_by_policy(Err(refusal.failure("the change of the password"))).await
+    }
+
+    /// The same result; where it is a password that policy refuses, the version is given up.
+    pub(super) async fn abandoned_by_policy<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(Failure { cause: Cause::PasswordPolicy, .. }) = &result {
             self.abandon().await;
         }
-        Err(failure)
+        result
     }
 
     /// Takes AWSPENDING off the version, so that the next rotation is not held up by it. Where that
@@ -111,7 +121,7 @@ impl Work<'_> {
 
 /// That the new version is for the same server and the user it should be for. AWSCURRENT may have
 /// been changed by hand since the new version was made.
-fn check_identity(current: &Held, pending: &Held, strategy: Strategy) -> Result<(), Failure> {
+async fn check_identity(current: &Held, pending: &Held, strategy: Strategy) -> Result<(), Failure> {
     let changed = |what| {
         let reason = format!(
             "{what} of the new version is not what follows from AWSCURRENT: it was changed meanwhile"
@@ -121,7 +131,7 @@ fn check_identity(current: &Held, pending: &Held, strategy: Strategy) -> Result<
     if pending.login.username != strategy.next_user(&current.login.username)? {
         return changed("the user");
     }
-    if !same_place(current, pending) {
+    if !place::is_same(&current.login, &pending.login).await {
         return changed("host or port");
     }
     if current.login.database != pending.login.database {
@@ -130,19 +140,15 @@ fn check_identity(current: &Held, pending: &Held, strategy: Strategy) -> Result<
     Ok(())
 }
 
-/// Whether two versions name the same server. Names of hosts have no case, and may end with a dot.
-fn same_place(left: &Held, right: &Held) -> bool {
-    let host = |held: &Held| held.login.host.trim_end_matches('.').to_ascii_lowercase();
-    host(left) == host(right) && left.login.port == right.login.port
-}
-
-fn split(login: Result<Session, Outcome>) -> (Outcome, Option<Session>) {
+/// The outcome of a login, and the session where there is one.
+pub(super) fn split(login: Result<Session, Outcome>) -> (Outcome, Option<Session>) {
     match login {
         Ok(session) => (Outcome::In, Some(session)),
         Err(outcome) => (outcome, None),
     }
 }
 
-fn no_session() -> Failure {
+/// What can't be, from the way decisions and logins belong together.
+pub(super) fn no_session() -> Failure {
     Failure::new(Cause::Internal, "a decision that does not follow from the login before it")
 }

@@ -202,6 +202,18 @@ impl Session {
         })
     }
 
+    /// ALTER USER, whose only default schema is the one it has.
+    ///
+    /// # Errors
+    /// 15151 for a user that is not there, 15247.
+    pub fn alter_user(&mut self, name: &str) -> SqlResult<()> {
+        self.demand_role("db_accessadmin")?;
+        if !self.catalog.users.contains_key(&name.to_lowercase()) {
+            return Err(SqlError::cannot("alter", "user", name));
+        }
+        Ok(())
+    }
+
     /// DROP USER.
     ///
     /// # Errors
@@ -322,16 +334,23 @@ impl Session {
         rights: &[String],
         securable: &Securable,
         principals: &[String],
+        grantable: bool,
     ) -> SqlResult<()> {
         let on_server = rights.iter().all(|right| SERVER_RIGHTS.contains(&right.as_str()));
         if on_server && *securable == Securable::Implied {
+            if grantable {
+                return Err(SqlError::unknown("WITH GRANT OPTION of a right on the server"));
+            }
             return self.change_server_rights(change, rights, principals);
         }
         self.change_catalog(|session, catalog| {
-            if !session.is_member("db_owner")? && !session.is_member("db_securityadmin")? {
+            let (scope, known) = scope_of(catalog, securable)?;
+            if !session.is_member("db_owner")?
+                && !session.is_member("db_securityadmin")?
+                && !session.may_pass_on(catalog, rights, &scope)?
+            {
                 return Err(SqlError::new(4613, 1, "Grantor does not have GRANT permission."));
             }
-            let (scope, known) = scope_of(catalog, securable)?;
             for right in rights {
                 let right = if right == "ALL" { "CONTROL" } else { right };
                 if !known.iter().any(|list| list.contains(&right)) {
@@ -347,12 +366,29 @@ impl Session {
                         .retain(|r| !(r.principal == principal && r.right == right && r.scope == scope));
                     if change != RightChange::Revoke {
                         let denied = change == RightChange::Deny;
-                        catalog.rights.push(Right { principal, right, scope: scope.clone(), denied });
+                        let scope = scope.clone();
+                        catalog.rights.push(Right { principal, right, scope, denied, grantable });
                     }
                 }
             }
             Ok(())
         })
+    }
+
+    /// Whether the session's user has all of these rights there WITH GRANT OPTION.
+    fn may_pass_on(&self, catalog: &Catalog, rights: &[String], scope: &Scope) -> SqlResult<bool> {
+        let user = self.user()?;
+        let mut principals = self.roles_of(&user);
+        principals.push(user.to_lowercase());
+        let held = |right: &String| {
+            catalog.rights.iter().any(|held| {
+                held.grantable
+                    && held.right == *right
+                    && held.scope == *scope
+                    && principals.contains(&held.principal)
+            })
+        };
+        Ok(rights.iter().all(held))
     }
 
     fn change_server_rights(

@@ -266,6 +266,16 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the login gets into a database; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When the login was dropped meanwhile, or the database can't be opened.
+    pub fn has_access(&self, name: &str) -> SqlResult<Option<bool>> {
+        let Some(database) = self.server.database(name) else { return Ok(None) };
+        let (_, catalog) = catalog::load(&database.connect(&self.server.context)?)?;
+        Ok(Some(may_enter(&self.rights()?, &database, &catalog)))
+    }
+
     /// Goes into another database.
     ///
     /// # Errors

@@ -333,6 +333,8 @@ pub enum Statement {
     DropLogin(String),
     /// CREATE USER: its name and login
     CreateUser(String, String),
+    /// ALTER USER: that its default schema is what it is anyway
+    AlterUser(String),
     /// DROP USER, and IF EXISTS
     DropUser(String, bool),
     /// CREATE ROLE
@@ -341,6 +343,6 @@ pub enum Statement {
     DropRole(String, bool),
     /// ALTER ROLE and ALTER SERVER ROLE: whether the server's, the role, whether ADD, the member
     AlterRole(bool, String, bool, String),
-    /// GRANT, DENY, REVOKE: rights, on what, to whom
-    Right(RightChange, Vec<String>, Securable, Vec<String>),
+    /// GRANT, DENY, REVOKE: rights, on what, to whom, and whether WITH GRANT OPTION
+    Right(RightChange, Vec<String>, Securable, Vec<String>, bool),
 }
