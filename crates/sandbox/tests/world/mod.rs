@@ -35,10 +35,10 @@ impl World {
     /// without.
     pub async fn build_with(folder: TempDir, rotating: bool) -> Self {
         let zip = folder.path().join("api.zip");
-        demo::package(&function_binary(), &zip).expect("the function is packaged");
+        package(&function_binary(), &zip);
         let rotation_zip = rotating.then(|| folder.path().join("rotation.zip"));
         if let Some(zip) = &rotation_zip {
-            demo::package(&binary("rotation"), zip).expect("the rotation function is packaged");
+            package(&binary("rotation"), zip);
         }
         let config = Config { ports: Ports::ANY, ..Config::new(folder.path().join("state")) };
         let sandbox = Sandbox::start(config).await.expect("the sandbox starts");
@@ -46,6 +46,13 @@ impl World {
         let parts = demo::Parts { zip, migrations, rotation_zip };
         let demo = demo::build(&sandbox, &parts).await.expect("the demo world is built");
         Self { sandbox, demo, folder }
+    }
+}
+
+/// Packages a function, unless an earlier world in the folder has: it takes seconds.
+fn package(binary: &Path, zip: &Path) {
+    if !zip.exists() {
+        demo::package(binary, zip).expect("the function is packaged");
     }
 }
 
