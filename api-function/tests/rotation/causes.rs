@@ -1,5 +1,7 @@
 //! Each cause a step can fail with, brought about; and that the password in use keeps working.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
 use std::time::Duration;
 
 use api_function::rotation::Rotation;
@@ -53,6 +55,10 @@ async fn the_login() {
     world.sql("master", &alter("WITH PASSWORD = N'Canary-first-1!;{}''\"]'")).await;
     fails(&world, &function, "setSecret", "LoginDisabled", "login_disabled").await;
     world.sql("master", &alter("ENABLE")).await;
+    let first = "WITH PASSWORD = N'Canary-first-1!;{}''\"]'";
+    world.sql("master", &alter(&format!("{first} MUST_CHANGE, CHECK_EXPIRATION = ON"))).await;
+    fails(&world, &function, "setSecret", "LoginExpired", "login_expired").await;
+    world.sql("master", &alter(first)).await;
     for _ in 0..10 {
         assert!(world.log_in(USER, "wrong", "master").await.is_err());
     }

@@ -5,6 +5,8 @@
 //! one fail in turn. With `LOCKKEEPER_LONG=1` every effect is tried at every call for both strategies,
 //! and all pairs of faults.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
 use std::time::Duration;
 
 use api_function::rotation::Rotation;

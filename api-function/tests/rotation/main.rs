@@ -4,6 +4,8 @@
 mod alternating;
 mod causes;
 mod faults;
+mod process;
+mod rotatable;
 mod single;
 mod statements;
 mod world;

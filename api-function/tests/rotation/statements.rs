@@ -1,5 +1,7 @@
 //! That any name and any password give exactly one statement, which does what it says and no more.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
 use api_function::rotation::clone::create_login;
 use api_function::rotation::server::{Refusal, Server, Session};
 use api_function::rotation::statements::{NOT_QUOTABLE, alter_other, alter_own};

@@ -13,12 +13,11 @@ use api_function::rotation::Rotation;
 use api_function::rotation::config::RotationConfig;
 use api_function::telemetry;
 use api_function::time::{Random, system_clock};
-use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client as SecretsClient;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::{Context as LambdaContext, LambdaEvent};
-use sandbox::aws::{AwsEndpoint, AwsError, Body, Call, Protocol, Reply, Service, serve};
+use sandbox::aws::{AwsEndpoint, serve};
 use sandbox::faults::{At, AwsEffect, Fault, TdsEffect};
 use sandbox::services::secretsmanager::SecretsManager;
 use sandbox::tds::TdsServer;
@@ -31,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::rotatable::Rotatable;
 
 pub const SECRET: &str = "learninghub/sqlserver";
 pub const MASTER: &str = "learninghub/sqlserver-master";
@@ -67,7 +68,7 @@ impl World {
         let state = tempfile::tempdir().unwrap();
         let context = Context::for_tests(state.path(), Arc::new(SystemClock));
         let inner = SecretsManager::open(context.clone()).unwrap();
-        let rotatable = Arc::new(Rotatable { inner, state: Mutex::default() });
+        let rotatable = Arc::new(Rotatable::new(inner));
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), vec![rotatable.clone()]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let aws = listener.local_addr().unwrap();
@@ -325,60 +326,6 @@ pub fn quoted(text: &str) -> String {
 /// A version's id, as the portal makes them.
 pub fn token(number: u32) -> String {
     format!("{number:032x}-ada")
-}
-
-/// Secrets Manager with what RotateSecret leaves behind: rotation on, and AWSPENDING on a version that
-/// has no value yet. It also notes which values were taken for which version.
-pub struct Rotatable {
-    inner: Arc<SecretsManager>,
-    pub state: Mutex<Rotating>,
-}
-
-#[derive(Default)]
-pub struct Rotating {
-    pub disabled: bool,
-    pending: Option<String>,
-    put: BTreeMap<String, Vec<String>>,
-}
-
-#[async_trait]
-impl Service for Rotatable {
-    fn signing_name(&self) -> &'static str {
-        "secretsmanager"
-    }
-
-    fn protocol(&self) -> Protocol {
-        Protocol::AwsJson
-    }
-
-    async fn call(self: Arc<Self>, mut call: Call) -> Result<Reply, AwsError> {
-        let operation = call.operation.clone();
-        // The sandbox does not know it yet.
-        let rotation_token = call.input.as_object_mut().and_then(|input| input.remove("RotationToken"));
-        assert!(rotation_token.is_none_or(|token| token == "Canary-rotation-token"));
-        let put = (operation == "PutSecretValue").then(|| {
-            let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
-            (text("ClientRequestToken"), text("SecretString"))
-        });
-        let mut reply = self.inner.clone().call(call).await?;
-        let mut state = self.state.lock().unwrap();
-        if let Some((token, text)) = put {
-            if state.pending.as_ref() == Some(&token) {
-                state.pending = None;
-            }
-            let values = state.put.entry(token).or_default();
-            if !values.contains(&text) {
-                values.push(text);
-            }
-        }
-        if let (true, Body::Json(described)) = (operation == "DescribeSecret", &mut reply.body) {
-            described["RotationEnabled"] = json!(!state.disabled);
-            if let Some(pending) = &state.pending {
-                described["VersionIdsToStages"][pending] = json!(["AWSPENDING"]);
-            }
-        }
-        Ok(reply)
-    }
 }
 
 fn secrets_client(address: SocketAddr) -> SecretsClient {

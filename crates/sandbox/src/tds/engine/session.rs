@@ -371,6 +371,12 @@ fn refusal(login: &str, reason: &Refused) -> SqlError {
         Refused::Disabled => {
             error(18470, format!("Login failed for user '{login}'. Reason: The account is disabled."))
         }
+        Refused::MustChange => {
+            let text = format!(
+                "Login failed for user '{login}'.  Reason: The password of the account must be changed."
+            );
+            error(18488, text)
+        }
         Refused::Locked => error(
             18486,
             format!(

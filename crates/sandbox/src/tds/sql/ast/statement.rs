@@ -207,6 +207,8 @@ pub struct LoginOptions {
     pub password: Option<String>,
     /// OLD_PASSWORD
     pub old_password: Option<String>,
+    /// MUST_CHANGE
+    pub must_change: bool,
     /// UNLOCK
     pub unlock: bool,
     /// DEFAULT_DATABASE

@@ -57,9 +57,10 @@ impl Parser {
                         return Err(SqlError::unknown("hashed passwords (HASHED)"));
                     }
                     options.password = Some(self.text()?);
-                    if self.is_word("HASHED") || self.is_word("MUST_CHANGE") {
-                        return Err(SqlError::unknown(format!("{} of a login", self.peek().shown())));
+                    if self.is_word("HASHED") {
+                        return Err(SqlError::unknown("hashed passwords (HASHED)"));
                     }
+                    options.must_change |= self.word("MUST_CHANGE");
                     options.unlock |= self.word("UNLOCK");
                 }
                 "OLD_PASSWORD" => options.old_password = Some(self.text()?),
@@ -74,7 +75,8 @@ impl Parser {
                 }
                 "CHECK_POLICY" => options.check_policy = Some(self.on_or_off()?),
                 "CHECK_EXPIRATION" => {
-                    if self.on_or_off()? {
+                    // It goes with MUST_CHANGE, and no password gets old enough here to expire.
+                    if self.on_or_off()? && !options.must_change {
                         return Err(SqlError::unknown("passwords that expire (CHECK_EXPIRATION = ON)"));
                     }
                 }
