@@ -15,7 +15,7 @@
 //! In reading order: [`event`] and [`guard`], what is asked and whether it is in order;
 //! [`strategy`], who is rotated to; [`steps`]; and what they decide with ([`login`]) and work with
 //! ([`store`], [`secret`], [`server`], [`place`], [`statements`], [`mod@clone`], [`password`]). [`failure`] says what can go
-//! wrong, [`config`] what can be set.
+//! wrong, [`probe`] which versions log in, when the portal asks, [`config`] what can be set.
 //!
 //! # The log
 //! Two lines for each step, beside what may be worth a line in between: `rotation_step_started`
@@ -31,6 +31,7 @@ pub mod guard;
 pub mod login;
 pub mod password;
 pub mod place;
+pub mod probe;
 pub mod secret;
 pub mod server;
 pub mod statements;
@@ -82,6 +83,10 @@ impl Rotation {
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, StepFailed> {
         let LambdaEvent { payload, context } = event;
         let request = context.request_id.as_str();
+        if let Some(secret) = probe::asked(&payload) {
+            let span = tracing::error_span!("rotation", requestId = request);
+            return Ok(Box::pin(self.probe(&secret)).instrument(span).await);
+        }
         let order = match Order::read(payload) {
             Ok(order) => order,
             Err(failure) => {

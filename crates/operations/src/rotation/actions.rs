@@ -47,10 +47,15 @@ impl Operation for RehearseRotation {
         let token = portal.token(self.id.as_deref(), actor)?;
         let secret = portal.secret_now().await?;
         if !secret.rotation_enabled {
-            return Err(Problem::new(ProblemKind::Conflict, "Rotation is switched off, and a rehearsal would switch it on.")
-                .with_next("Set a schedule first."));
+            return Err(Problem::new(
+                ProblemKind::Conflict,
+                "Rotation is switched off, and a rehearsal would switch it on.",
+            )
+            .with_next("Set a schedule first."));
         }
-        if let Some(problem) = in_the_way(&secret).filter(|_| secret.versions.iter().all(|version| version.id != token)) {
+        if let Some(problem) =
+            in_the_way(&secret).filter(|_| secret.versions.iter().all(|version| version.id != token))
+        {
             return Err(problem);
         }
         portal.begin(&token, false, None).await
@@ -141,7 +146,12 @@ impl Portal {
         }
     }
 
-    async fn begin(&self, token: &str, at_once: bool, rules: Option<RotationRulesType>) -> Result<Begun, Problem> {
+    async fn begin(
+        &self,
+        token: &str,
+        at_once: bool,
+        rules: Option<RotationRulesType>,
+    ) -> Result<Begun, Problem> {
         let answer = self
             .clients
             .secrets
@@ -164,11 +174,12 @@ impl Portal {
     }
 
     async fn cancel(&self) -> Result<(), Problem> {
-        let answer = self.clients.secrets.cancel_rotate_secret().secret_id(&self.stack().secret_id).send().await;
+        let answer =
+            self.clients.secrets.cancel_rotate_secret().secret_id(&self.stack().secret_id).send().await;
         self.forget_secret().await;
-        answer.map(drop).map_err(|error| {
-            problem("switch the rotation off", "secretsmanager:CancelRotateSecret", &error)
-        })
+        answer
+            .map(drop)
+            .map_err(|error| problem("switch the rotation off", "secretsmanager:CancelRotateSecret", &error))
     }
 
     /// Moves one label. When the answer is lost and the SDK asks again, the second call is refused,
@@ -186,7 +197,8 @@ impl Portal {
             .await;
         let Err(error) = answer else { return Ok(()) };
         let now = self.secret_now().await?;
-        let holder = now.versions.iter().find(|version| version.has(&step.label)).map(|version| version.id.as_str());
+        let holder =
+            now.versions.iter().find(|version| version.has(&step.label)).map(|version| version.id.as_str());
         if holder == step.to.as_deref() && holder != Some(step.from.as_str()) {
             return Ok(());
         }

@@ -148,7 +148,8 @@ mod tests {
             .build();
         let valued = HashMap::from([("one".to_owned(), None), ("two".to_owned(), Some(Timestamp(5)))]);
         let detail = put_together(described, &valued, Timestamp(10));
-        let seen: Vec<_> = detail.versions.iter().map(|version| (version.has_value, version.created)).collect();
+        let seen: Vec<_> =
+            detail.versions.iter().map(|version| (version.has_value, version.created)).collect();
         assert_eq!(seen, [(true, Some(Timestamp(5))), (false, None), (true, None)]);
         assert_eq!(detail.current().map(|version| version.id.as_str()), Some("two"));
         let pending = detail.pending().unwrap();

@@ -68,7 +68,10 @@ pub(crate) async fn users(lambda: &Client, stack: &Stack, arn: &str) -> Result<V
         for function in page.functions() {
             let variables = function.environment().and_then(|environment| environment.variables());
             let names = variables.into_iter().flatten();
-            let variable = names.filter(|(_, value)| **value == stack.secret_id || *value == arn).map(|(name, _)| name).min();
+            let variable = names
+                .filter(|(_, value)| **value == stack.secret_id || *value == arn)
+                .map(|(name, _)| name)
+                .min();
             if let (Some(name), Some(variable)) = (function.function_name(), variable) {
                 users.push(SecretUser { function: name.to_owned(), variable: variable.clone() });
             }
@@ -129,7 +132,9 @@ fn lets_in(policy: &str, secret_arn: &str) -> bool {
     };
     let applies = |statement: &&Value| {
         listed(&statement["Principal"]["Service"], |service| service == SERVICE)
-            && listed(&statement["Action"], |action| matches!(action, "lambda:InvokeFunction" | "lambda:*" | "*"))
+            && listed(&statement["Action"], |action| {
+                matches!(action, "lambda:InvokeFunction" | "lambda:*" | "*")
+            })
             && conditions_hold(&statement["Condition"], secret_arn)
     };
     let effect = |statement: &&&Value, effect: &str| statement["Effect"] == effect;
@@ -148,7 +153,9 @@ fn conditions_hold(conditions: &Value, secret_arn: &str) -> bool {
                 _ => return false,
             };
             match operator.as_str() {
-                "ArnLike" | "StringLike" | "ArnEquals" => listed(value, |pattern| matches_pattern(pattern, of)),
+                "ArnLike" | "StringLike" | "ArnEquals" => {
+                    listed(value, |pattern| matches_pattern(pattern, of))
+                }
                 "StringEquals" => listed(value, |text| text == of),
                 _ => false,
             }
@@ -203,16 +210,20 @@ mod tests {
 
     #[test]
     fn a_policy_lets_secrets_manager_in_or_not() {
-        let statement = |principal: Value, condition: Value| {
-            json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:InvokeFunction", "Condition": condition })
-        };
+        let statement = |principal: Value, condition: Value| json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:InvokeFunction", "Condition": condition });
         let service = || json!({ "Service": SERVICE });
         let like = |pattern: &str| json!({ "ArnLike": { "AWS:SourceArn": pattern } });
         let table = [
             (statement(service(), Value::Null), true),
             (statement(service(), like(SECRET)), true),
             (statement(service(), like("arn:aws:secretsmanager:*:123456789012:secret:learninghub/*")), true),
-            (statement(service(), like("arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-??????")), false),
+            (
+                statement(
+                    service(),
+                    like("arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-??????"),
+                ),
+                false,
+            ),
             (statement(service(), json!({ "StringEquals": { "AWS:SourceAccount": "123456789012" } })), true),
             (statement(service(), json!({ "StringEquals": { "AWS:SourceAccount": "210987654321" } })), false),
             (statement(service(), json!({ "Bool": { "aws:SecureTransport": "true" } })), false),

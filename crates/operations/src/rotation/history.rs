@@ -44,7 +44,9 @@ pub(crate) async fn read(trail: &Client, arn: &str, now: Timestamp) -> Result<Ve
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value(kind)
             .build()
-            .map_err(|_| Problem::new(model::problem::ProblemKind::Internal, "A lookup could not be made."))?;
+            .map_err(|_| {
+                Problem::new(model::problem::ProblemKind::Internal, "A lookup could not be made.")
+            })?;
         let page = trail
             .lookup_events()
             .lookup_attributes(attribute)
@@ -146,7 +148,14 @@ mod tests {
         ]);
         let short: Vec<_> = past
             .iter()
-            .map(|past| (past.started.0 / 1_000, past.ended.map(|at| at.0 / 1_000), past.outcome, past.started_by.as_deref()))
+            .map(|past| {
+                (
+                    past.started.0 / 1_000,
+                    past.ended.map(|at| at.0 / 1_000),
+                    past.outcome,
+                    past.started_by.as_deref(),
+                )
+            })
             .collect();
         assert_eq!(
             short,

@@ -85,9 +85,11 @@ pub(crate) async fn read(logs: &Client, wanted: &Wanted<'_>) -> Result<Vec<Line>
                 return Err(problem(&what, "logs:FilterLogEvents", &error));
             }
         };
-        lines.extend(page.events().iter().filter_map(|event| {
-            read_line(Timestamp(event.timestamp()?), event.message()?)
-        }));
+        lines.extend(
+            page.events()
+                .iter()
+                .filter_map(|event| read_line(Timestamp(event.timestamp()?), event.message()?)),
+        );
         next = page.next_token;
         if next.is_none() || lines.len() >= MOST_LINES {
             break;
@@ -151,7 +153,10 @@ mod tests {
         let (cause, reason) = ("unreachable".to_owned(), Some("no route".to_owned()));
         let expected = What::Failed { duration_ms: Some(2003.5), strategy, cause, reason };
         assert_eq!(read(failed), Some((Step::SetSecret, expected)));
-        assert_eq!(read(done), Some((Step::TestSecret, What::Done { duration_ms: Some(3.0), strategy: None })));
+        assert_eq!(
+            read(done),
+            Some((Step::TestSecret, What::Done { duration_ms: Some(3.0), strategy: None }))
+        );
         for other in ["START RequestId: 1", "{}", r#"{"event":"request","step":"setSecret"}"#] {
             assert_eq!(read(other), None, "{other}");
         }

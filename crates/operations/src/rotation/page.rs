@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use model::overview::Reading;
 use model::problem::{Problem, ProblemKind};
-use model::rotation::{PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser};
+use model::rotation::{
+    PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser,
+};
 use tokio::sync::Mutex;
 
 use super::preflight::{Facts, RotationFunction, preflight};
@@ -56,7 +58,9 @@ impl Portal {
         let rotation = self.followed(&secret, watch).await;
         let state = self.newest_state(&secret, &rotation, watch).await;
         let (preflight, repair, history, users) = futures::join!(
-            self.readings.preflight.get(self.clock(), || async { Ok(self.checked(secret.clone(), state).await) }),
+            self.readings
+                .preflight
+                .get(self.clock(), || async { Ok(self.checked(secret.clone(), state).await) }),
             self.repair_reading(&secret, state),
             self.history(&secret),
             self.users(&secret),
@@ -123,7 +127,11 @@ impl Portal {
     }
 
     /// The rotation that is shown.
-    async fn followed(&self, secret: &Reading<SecretDetail>, watch: Option<&str>) -> Reading<Option<Rotation>> {
+    async fn followed(
+        &self,
+        secret: &Reading<SecretDetail>,
+        watch: Option<&str>,
+    ) -> Reading<Option<Rotation>> {
         let Some(detail) = &secret.value else {
             let problem = secret.problem.clone();
             return Reading { value: None, at: secret.at, problem };
@@ -135,7 +143,9 @@ impl Portal {
         let timeout_seconds = known.as_ref().map_or(DEFAULT_TIMEOUT_SECONDS, |known| known.timeout_seconds);
         let version = detail.versions.iter().find(|version| version.id == token);
         let lines = match &known {
-            Some(known) => self.lines(&known.log_group, token, version.and_then(|version| version.created)).await,
+            Some(known) => {
+                self.lines(&known.log_group, token, version.and_then(|version| version.created)).await
+            }
             None => Reading { value: Some(Vec::new()), at: secret.at, problem: function.problem },
         };
         let place = match version {
@@ -158,7 +168,11 @@ impl Portal {
                 now: self.now(),
             })
         });
-        Reading { value: Some(shown), at: secret.at, problem: lines.problem.or_else(|| secret.problem.clone()) }
+        Reading {
+            value: Some(shown),
+            at: secret.at,
+            problem: lines.problem.or_else(|| secret.problem.clone()),
+        }
     }
 
     /// How the newest rotation stands, which is not always the one that is shown.
@@ -169,7 +183,9 @@ impl Portal {
         watch: Option<&str>,
     ) -> Option<RotationState> {
         let pending = secret.value.as_ref()?.pending()?.id.clone();
-        let of = |reading: &Reading<Option<Rotation>>| reading.value.as_ref()?.as_ref().map(|rotation| rotation.state);
+        let of = |reading: &Reading<Option<Rotation>>| {
+            reading.value.as_ref()?.as_ref().map(|rotation| rotation.state)
+        };
         if watch.is_none_or(|watch| watch == pending) {
             return of(shown);
         }
@@ -246,15 +262,21 @@ impl Portal {
             match &*probe {
                 Some((of, kept)) if *of == key => Arc::clone(kept),
                 _ => {
-                    let kept = Kept::every(Duration::from_secs(600)).within(Duration::from_secs(45));
+                    let kept = Kept::every(Duration::from_secs(600)).within(Duration::from_secs(4));
                     let kept = Arc::new(kept);
                     *probe = Some((key, Arc::clone(&kept)));
                     kept
                 }
             }
         };
-        let reading = kept.get(self.clock(), || async { Ok(probe::ask(&self.clients.lambda, secret).await) }).await;
-        reading.value.unwrap_or_else(|| Probe::unknown("there was no answer in time."))
+        let reading =
+            kept.get(self.clock(), || async { Ok(probe::ask(&self.clients.lambda, secret).await) }).await;
+        if let Some(probe) = reading.value {
+            return probe;
+        }
+        // Nobody's login was refused meanwhile, so the next look may try again.
+        self.readings.probe.lock().await.take();
+        Probe::unknown("there was no answer in time.")
     }
 
     async fn history(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<PastRotation>> {

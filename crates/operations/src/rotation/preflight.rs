@@ -67,7 +67,9 @@ pub(crate) fn preflight(facts: &Facts) -> Preflight {
     let ready = count(CheckOutcome::Fail) == 0 && facts.secret.is_ok();
     let verdict = match (count(CheckOutcome::Fail), count(CheckOutcome::Warn), count(CheckOutcome::Unknown)) {
         (0, 0, 0) => "Nothing is in the way of a rotation.".to_owned(),
-        (0, 0, unknown) => format!("Nothing is known to be in the way; {} could not be looked at.", things(unknown)),
+        (0, 0, unknown) => {
+            format!("Nothing is known to be in the way; {} could not be looked at.", things(unknown))
+        }
         (0, warnings, _) => format!("A rotation can go ahead; {} to be aware of.", things(warnings)),
         (1, ..) => {
             let what = checks.iter().find(|check| check.outcome == CheckOutcome::Fail);
@@ -82,7 +84,13 @@ fn things(count: usize) -> String {
     if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
 }
 
-fn check(id: &str, title: &str, outcome: CheckOutcome, evidence: impl Into<String>, fix: Option<&str>) -> Check {
+fn check(
+    id: &str,
+    title: &str,
+    outcome: CheckOutcome,
+    evidence: impl Into<String>,
+    fix: Option<&str>,
+) -> Check {
     Check {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -110,11 +118,24 @@ fn pending(facts: &Facts) -> Check {
     match facts.newest {
         Some(RotationState::Running) => {
             let evidence = format!("A rotation{whose} is running (version {short}).");
-            check(id, title, CheckOutcome::Fail, evidence, Some("Wait until it has ended; this page follows it."))
+            check(
+                id,
+                title,
+                CheckOutcome::Fail,
+                evidence,
+                Some("Wait until it has ended; this page follows it."),
+            )
         }
         _ => {
-            let evidence = format!("A rotation{whose} was left half done: version {short} is still AWSPENDING.");
-            check(id, title, CheckOutcome::Fail, evidence, Some("Repair it; AWS refuses a new rotation until then."))
+            let evidence =
+                format!("A rotation{whose} was left half done: version {short} is still AWSPENDING.");
+            check(
+                id,
+                title,
+                CheckOutcome::Fail,
+                evidence,
+                Some("Repair it; AWS refuses a new rotation until then."),
+            )
         }
     }
 }
@@ -169,7 +190,13 @@ fn function(facts: &Facts) -> Vec<Check> {
         ("Active" | "Inactive", _) => check(id, title, CheckOutcome::Pass, format!("{name} is there."), None),
         (state, _) => {
             let evidence = format!("{name} is {state}.");
-            check(id, title, CheckOutcome::Fail, evidence, Some("Wait until it is Active, or deploy it again."))
+            check(
+                id,
+                title,
+                CheckOutcome::Fail,
+                evidence,
+                Some("Wait until it is Active, or deploy it again."),
+            )
         }
     };
     vec![present, permission(function), timeout(function)]
@@ -179,7 +206,8 @@ fn permission(function: &RotationFunction) -> Check {
     let (id, title, name) = ("permission", "Secrets Manager may invoke it", &function.name);
     match &function.invocable {
         Ok(true) => {
-            let evidence = format!("The policy of {name} lets secretsmanager.amazonaws.com in for this secret.");
+            let evidence =
+                format!("The policy of {name} lets secretsmanager.amazonaws.com in for this secret.");
             check(id, title, CheckOutcome::Pass, evidence, None)
         }
         Ok(false) => {
@@ -223,14 +251,23 @@ fn network(facts: &Facts) -> Check {
         };
         let evidence =
             format!("{} is in {}, the API's function in {}.", function.name, place(own), place(api));
-        return check(id, title, CheckOutcome::Fail, evidence, Some("Put both into the same subnets and security groups."));
+        return check(
+            id,
+            title,
+            CheckOutcome::Fail,
+            evidence,
+            Some("Put both into the same subnets and security groups."),
+        );
     }
     if own == api {
-        let evidence = "It is in the same subnets and security groups as the API's function, which reaches both.";
+        let evidence =
+            "It is in the same subnets and security groups as the API's function, which reaches both.";
         return check(id, title, CheckOutcome::Pass, evidence, None);
     }
     let what = if own.subnets == api.subnets { "security groups" } else { "subnets" };
-    let evidence = format!("It has other {what} than the API's function; whether they lead there can't be seen from here.");
+    let evidence = format!(
+        "It has other {what} than the API's function; whether they lead there can't be seen from here."
+    );
     check(id, title, CheckOutcome::Warn, evidence, rehearse)
 }
 
@@ -239,12 +276,24 @@ fn key(facts: &Facts) -> Check {
     match &facts.secret {
         Err(problem) => unknown(id, title, problem),
         Ok(secret) => match secret.kms_key.as_deref() {
-            None => check(id, title, CheckOutcome::Pass, "Secrets Manager's own key: whoever may use the secret may use it.", None),
-            Some(key) if key.ends_with("alias/aws/secretsmanager") => {
-                check(id, title, CheckOutcome::Pass, "Secrets Manager's own key: whoever may use the secret may use it.", None)
-            }
+            None => check(
+                id,
+                title,
+                CheckOutcome::Pass,
+                "Secrets Manager's own key: whoever may use the secret may use it.",
+                None,
+            ),
+            Some(key) if key.ends_with("alias/aws/secretsmanager") => check(
+                id,
+                title,
+                CheckOutcome::Pass,
+                "Secrets Manager's own key: whoever may use the secret may use it.",
+                None,
+            ),
             Some(key) => {
-                let evidence = format!("A key of your own ({key}); whether the rotation function's role may use it can't be seen from here.");
+                let evidence = format!(
+                    "A key of your own ({key}); whether the rotation function's role may use it can't be seen from here."
+                );
                 let fix = "Its role needs kms:Decrypt and kms:GenerateDataKey on it. Rehearse shows whether it can read the secret.";
                 check(id, title, CheckOutcome::Warn, evidence, Some(fix))
             }
@@ -259,7 +308,8 @@ fn redeploy(facts: &Facts) -> Check {
         Ok(None) => check(id, title, CheckOutcome::Pass, "The alias names one version.", None),
         Ok(Some((version, share))) => {
             let percent = share * 100.0;
-            let evidence = format!("Version {version} gets {percent:.0} % of the requests: a redeploy is under way.");
+            let evidence =
+                format!("Version {version} gets {percent:.0} % of the requests: a redeploy is under way.");
             let fix = "Promote it or roll it back first: failures of the one would be blamed on the other.";
             check(id, title, CheckOutcome::Fail, evidence, Some(fix))
         }
@@ -275,7 +325,8 @@ fn settled(facts: &Facts) -> Check {
     match rotated {
         Some(at) if (0..SETTLE_MS).contains(&(facts.now.0 - at.0)) => {
             let evidence = format!("The last one was {} ago.", in_words(at.age_seconds(facts.now)));
-            let fix = "One new version in ten minutes is what Secrets Manager keeps up with; once more is no harm.";
+            let fix =
+                "One new version in ten minutes is what Secrets Manager keeps up with; once more is no harm.";
             check(id, title, CheckOutcome::Warn, evidence, Some(fix))
         }
         Some(at) => {

@@ -57,14 +57,17 @@ pub(crate) async fn ask(lambda: &Client, secret: &SecretDetail) -> Probe {
     let answer = match invoked {
         Ok(answer) => answer,
         Err(error) => {
-            let problem = problem("have the rotation function try the logins", "lambda:InvokeFunction", &error);
+            let problem =
+                problem("have the rotation function try the logins", "lambda:InvokeFunction", &error);
             return Probe::unknown(&problem.message);
         }
     };
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     if let Some(error) = answer.function_error() {
         tracing::warn!(error, payload = %String::from_utf8_lossy(payload), "the rotation function could not try the logins");
-        return Probe::unknown("the rotation function could not try it; its log says more. One that is not Lockkeeper's can't.");
+        return Probe::unknown(
+            "the rotation function could not try it; its log says more. One that is not Lockkeeper's can't.",
+        );
     }
     read(payload)
 }
@@ -85,7 +88,9 @@ fn login_of(outcome: &str, reason: Option<&str>) -> Login {
     match outcome {
         "works" => Login::Works,
         "wrong_password" | "login_disabled" | "login_expired" => Login::Refused(outcome.to_owned()),
-        other => Login::Unknown(format!("{}.", reason.unwrap_or(&other.replace('_', " ")).trim_end_matches('.'))),
+        other => {
+            Login::Unknown(format!("{}.", reason.unwrap_or(&other.replace('_', " ")).trim_end_matches('.')))
+        }
     }
 }
 

@@ -50,7 +50,11 @@ pub(crate) fn plan(secret: &SecretDetail, probe: &Probe) -> Option<RepairPlan> {
     };
     if !pending.has_value {
         let happened = "The rotation died before its first step had kept a new password: nothing was changed, neither in the secret nor in SQL Server.";
-        return plan(happened, AS_BEFORE.to_owned(), vec![take_off(pending, "It has no value, and is in the way of the next rotation.")]);
+        return plan(
+            happened,
+            AS_BEFORE.to_owned(),
+            vec![take_off(pending, "It has no value, and is in the way of the next rotation.")],
+        );
     }
     let Some(current) = secret.current() else {
         let happened = "No version is labelled AWSCURRENT: somebody moved labels by hand.";
@@ -59,8 +63,12 @@ pub(crate) fn plan(secret: &SecretDetail, probe: &Probe) -> Option<RepairPlan> {
     match (&probe.pending, &probe.current) {
         (Login::Works, current_login) => {
             let happened = match current_login {
-                Login::Works => "SQL Server knows the new password, and the one in use still works: the rotation died before its last step.",
-                _ => "SQL Server knows the new password, and no longer the one in use: the rotation died before its last step.",
+                Login::Works => {
+                    "SQL Server knows the new password, and the one in use still works: the rotation died before its last step."
+                }
+                _ => {
+                    "SQL Server knows the new password, and no longer the one in use: the rotation died before its last step."
+                }
             };
             let forward = LabelMove {
                 label: "AWSCURRENT".to_owned(),
@@ -77,8 +85,13 @@ pub(crate) fn plan(secret: &SecretDetail, probe: &Probe) -> Option<RepairPlan> {
         }
         (Login::Refused(_), Login::Refused(_)) => neither(secret, current, pending, probe, plan),
         (Login::Unknown(_), _) | (_, Login::Unknown(_)) => {
-            let happened = "A new password was kept in the secret. Whether SQL Server knows it could not be found out.";
-            plan(happened, "Nothing is moved on a guess. Mend what is named above, and look again.".to_owned(), Vec::new())
+            let happened =
+                "A new password was kept in the secret. Whether SQL Server knows it could not be found out.";
+            plan(
+                happened,
+                "Nothing is moved on a guess. Mend what is named above, and look again.".to_owned(),
+                Vec::new(),
+            )
         }
     }
 }
@@ -119,7 +132,9 @@ fn evidence(secret: &SecretDetail, pending: &SecretVersion, probe: &Probe) -> Ve
         match login {
             _ if !version.has_value => format!("{label} ({short}) has no value."),
             Login::Works => format!("{label} ({short}) logs in."),
-            Login::Refused(cause) => format!("{label} ({short}) is refused by SQL Server: {}.", cause.replace('_', " ")),
+            Login::Refused(cause) => {
+                format!("{label} ({short}) is refused by SQL Server: {}.", cause.replace('_', " "))
+            }
             Login::Unknown(why) => format!("{label} ({short}) could not be tried: {why}"),
         }
     };
@@ -165,8 +180,11 @@ mod tests {
         for (pending, current, previous, expected) in table {
             let probe = Probe { current, pending, previous };
             let plan = plan(&secret, &probe).unwrap();
-            let moves: Vec<String> =
-                plan.moves.iter().map(|step| format!("{}>{}", step.label, step.to.as_deref().unwrap_or_default())).collect();
+            let moves: Vec<String> = plan
+                .moves
+                .iter()
+                .map(|step| format!("{}>{}", step.label, step.to.as_deref().unwrap_or_default()))
+                .collect();
             assert_eq!(moves.join(" "), expected, "{probe:?}");
             assert!(plan.moves.iter().all(|step| step.to.as_ref() != Some(&step.from)), "{plan:?}");
             assert_eq!(plan.evidence.len(), 3);

@@ -41,13 +41,21 @@ impl Schedule {
         match (inside("rate"), inside("cron")) {
             (Some(rate), _) => read_rate(rate),
             (_, Some(cron)) => read_cron(cron),
-            _ => Err(invalid("A schedule is rate(...) or cron(...).", "For example rate(30 days) or cron(0 4 ? * SUN *).")),
+            _ => Err(invalid(
+                "A schedule is rate(...) or cron(...).",
+                "For example rate(30 days) or cron(0 4 ? * SUN *).",
+            )),
         }
     }
 
     /// The next times after `now`, at most `count`. A rate counts from the last rotation, or from now
     /// where there was none; what would lie in the past is due at once, and the count goes on from now.
-    pub(crate) fn next_runs(&self, now: Timestamp, rotated: Option<Timestamp>, count: usize) -> Vec<Timestamp> {
+    pub(crate) fn next_runs(
+        &self,
+        now: Timestamp,
+        rotated: Option<Timestamp>,
+        count: usize,
+    ) -> Vec<Timestamp> {
         let Some(start) = DateTime::from_timestamp_millis(now.0) else { return Vec::new() };
         match self {
             Self::Rate(hours) => {
@@ -94,10 +102,16 @@ fn read_cron(inside: &str) -> Result<Schedule, Problem> {
         return Err(invalid("A cron expression has six fields.", "For example cron(0 4 ? * SUN *)."));
     }
     if *minute != "0" {
-        return Err(invalid("The minutes of a rotation's cron expression must be 0.", "Begin with 0: cron(0 ...)."));
+        return Err(invalid(
+            "The minutes of a rotation's cron expression must be 0.",
+            "Begin with 0: cron(0 ...).",
+        ));
     }
     if *year != "*" {
-        return Err(invalid("The year of a rotation's cron expression must be *.", "End with *: cron(... *)."));
+        return Err(invalid(
+            "The year of a rotation's cron expression must be *.",
+            "End with *: cron(... *).",
+        ));
     }
     if (*day == "?") == (*weekday == "?") {
         return Err(invalid(
@@ -106,19 +120,21 @@ fn read_cron(inside: &str) -> Result<Schedule, Problem> {
         ));
     }
     let pattern = fields.join(" ");
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Required).alternative_weekdays(true).build();
-    let cron = parser
-        .parse(&pattern)
-        .map_err(|cause| invalid(&format!("That is no cron expression: {cause}."), "For example cron(0 4 ? * SUN *)."))?;
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Required)
+        .alternative_weekdays(true)
+        .build();
+    let cron = parser.parse(&pattern).map_err(|cause| {
+        invalid(&format!("That is no cron expression: {cause}."), "For example cron(0 4 ? * SUN *).")
+    })?;
     // Far from any change of the calendar's rules; any start will do for distances.
     let start = DateTime::<Utc>::UNIX_EPOCH;
     let times: Vec<DateTime<Utc>> = cron.iter_after(start).take(LOOKED_AT).collect();
     if times.is_empty() {
         return Err(invalid("That cron expression names no time.", "Look at the day and the month."));
     }
-    let too_short = |pair: &[DateTime<Utc>]| {
-        matches!(pair, [one, other] if *other - *one < TimeDelta::hours(SHORTEST_HOURS))
-    };
+    let too_short = |pair: &[DateTime<Utc>]| matches!(pair, [one, other] if *other - *one < TimeDelta::hours(SHORTEST_HOURS));
     if times.windows(2).any(too_short) {
         return Err(invalid("Rotations must be 4 hours apart at least.", "Name fewer hours."));
     }
@@ -164,7 +180,9 @@ mod tests {
     fn next(expression: &str, rotated: Option<i64>) -> Vec<String> {
         let rotated = rotated.map(|hours| Timestamp(NOW.0 - hours * 3_600_000));
         let runs = Schedule::read(expression).unwrap().next_runs(NOW, rotated, 2);
-        runs.iter().map(|at| DateTime::from_timestamp_millis(at.0).unwrap().format("%a %F %H:%M").to_string()).collect()
+        runs.iter()
+            .map(|at| DateTime::from_timestamp_millis(at.0).unwrap().format("%a %F %H:%M").to_string())
+            .collect()
     }
 
     #[test]

@@ -176,14 +176,19 @@ fn summary(
         }
         RotationState::Done => {
             let took = started.zip(ended).map(|(started, ended)| started.age_seconds(ended).max(1));
-            took.map_or_else(|| format!("{noun} is done."), |took| format!("{noun} is done; it took {}.", in_words(took)))
+            took.map_or_else(
+                || format!("{noun} is done."),
+                |took| format!("{noun} is done; it took {}.", in_words(took)),
+            )
         }
         RotationState::HalfDone => match stopped() {
             Some((step, what)) => format!("{noun} was left half done at {step}. {what}"),
             None => format!("{noun} was left half done."),
         },
         RotationState::Failed => match stopped() {
-            Some((step, what)) => format!("{noun} failed at {step}, and nothing of it is left behind. {what}"),
+            Some((step, what)) => {
+                format!("{noun} failed at {step}, and nothing of it is left behind. {what}")
+            }
             None => format!("{noun} was given up, and nothing of it is left behind."),
         },
     }
@@ -209,7 +214,15 @@ mod tests {
 
     fn seen<'a>(place: Place, has_value: bool, lines: &'a [Line], now: i64) -> Seen<'a> {
         let changed = Some(Timestamp(10_000));
-        Seen { token: TOKEN, place, has_value, lines, changed, timeout_seconds: 60, now: Timestamp(now * 1_000) }
+        Seen {
+            token: TOKEN,
+            place,
+            has_value,
+            lines,
+            changed,
+            timeout_seconds: 60,
+            now: Timestamp(now * 1_000),
+        }
     }
 
     fn states(rotation: &Rotation) -> String {

@@ -73,9 +73,10 @@ fn words(cause: &str) -> (&'static str, &'static str) {
             "A login may not do what the rotation needs.",
             "A login changes its own password with the old one; for alternating users the superuser needs ALTER ANY LOGIN. The function's words below say what was refused.",
         ),
-        "database_unavailable" => {
-            ("SQL Server answers, the database does not open.", "See whether the database is online and the login's default database exists.")
-        }
+        "database_unavailable" => (
+            "SQL Server answers, the database does not open.",
+            "See whether the database is online and the login's default database exists.",
+        ),
         "test_query_failed" => (
             "The new login works, but lacks the application's rights.",
             "Compare the rights of the two users; the function's words below name the query's error.",
@@ -100,9 +101,10 @@ fn words(cause: &str) -> (&'static str, &'static str) {
             "The rotation function does not reach Secrets Manager.",
             "Its subnets need a VPC endpoint for Secrets Manager or a NAT gateway.",
         ),
-        "secrets_manager_refused" => {
-            ("Secrets Manager refused a call of the rotation function's.", "The function's words below say which. Rotate again if it was throttling.")
-        }
+        "secrets_manager_refused" => (
+            "Secrets Manager refused a call of the rotation function's.",
+            "The function's words below say which. Rotate again if it was throttling.",
+        ),
         "not_in_rotation" => (
             "The version is not the one that is being rotated to: another rotation, or a repair, came in between.",
             "Look at the labels below; if AWSPENDING is left on a version, repair.",
@@ -125,10 +127,26 @@ mod tests {
 
     /// The causes in `api_function::rotation::failure`; the two packages share no code.
     const CAUSES: [&str; 20] = [
-        "wrong_password", "login_locked", "login_disabled", "login_expired", "password_policy", "unreachable",
-        "tls", "permission", "database_unavailable", "test_query_failed", "identity_changed", "secret_denied",
-        "secret_not_found", "secret_malformed", "secrets_manager_unreachable", "secrets_manager_refused",
-        "not_in_rotation", "rotation_disabled", "timed_out", "internal",
+        "wrong_password",
+        "login_locked",
+        "login_disabled",
+        "login_expired",
+        "password_policy",
+        "unreachable",
+        "tls",
+        "permission",
+        "database_unavailable",
+        "test_query_failed",
+        "identity_changed",
+        "secret_denied",
+        "secret_not_found",
+        "secret_malformed",
+        "secrets_manager_unreachable",
+        "secrets_manager_refused",
+        "not_in_rotation",
+        "rotation_disabled",
+        "timed_out",
+        "internal",
     ];
 
     #[test]
