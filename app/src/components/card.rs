@@ -8,6 +8,9 @@ use model::time::Timestamp;
 use super::age::Age;
 use super::notice::ProblemNotice;
 
+/// The present, as regions are given it.
+pub type Now = Signal<Timestamp>;
+
 /// When a region's content was read, and what went wrong at the newest attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Freshness {
@@ -58,5 +61,13 @@ pub fn Card(
             {problem.map(|problem| view! { <ProblemNotice problem/> })}
             <div class="card__body">{children()}</div>
         </section>
+    }
+}
+
+/// A reading's value, or nothing to show.
+pub fn value_or_none<T, V: IntoView>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> impl IntoView {
+    match reading.value {
+        Some(value) => leptos::either::Either::Left(show(value)),
+        None => leptos::either::Either::Right(view! { <p class="empty">"Nothing has been read yet."</p> }),
     }
 }

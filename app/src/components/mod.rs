@@ -4,16 +4,23 @@
 //! - [`words`]: numbers, times and shares as people read them;
 //! - [`status`]: a verdict, as shape, colour and word at once;
 //! - [`card`]: a region with heading, content and age;
-//! - [`age`]: how old something is;
+//! - [`live`]: keeps a page fresh; [`age`]: how old something is;
+//! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
 //! - [`figure`]: a number with its name; [`sparkline`]: its last hour;
-//! - [`facts`]: names and values.
+//! - [`facts`]: names and values; [`table`]: rows of them; [`id`]: an id, short and whole;
+//! - [`form`]: fields, and what is wrong with them.
 
 pub mod age;
+pub mod attention;
 pub mod card;
 pub mod facts;
 pub mod figure;
+pub mod form;
+pub mod id;
+pub mod live;
 pub mod notice;
 pub mod sparkline;
 pub mod status;
+pub mod table;
 pub mod words;

@@ -1,6 +1,9 @@
 //! A verdict, as shape, colour and word at once: nobody has to tell red from green.
 
 use leptos::prelude::*;
+use model::time::{Timestamp, in_words};
+
+use super::words::overdue;
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,5 +75,15 @@ pub fn StatusBadge(
             <StatusMark tone/>
             <span class="badge__label">{label}</span>
         </span>
+    }
+}
+
+/// How a secret's next rotation stands: off, ahead, or failing.
+pub fn next_rotation(rotation_enabled: bool, next: Option<Timestamp>, now: Timestamp) -> (Tone, String) {
+    match (rotation_enabled, next, overdue(rotation_enabled, next, now)) {
+        (false, ..) => (Tone::Plain, "Off".to_owned()),
+        (true, _, Some(seconds)) => (Tone::Bad, format!("Failing: {} overdue", in_words(seconds))),
+        (true, Some(next), None) => (Tone::Good, format!("Next in {}", in_words(now.age_seconds(next)))),
+        (true, None, None) => (Tone::Good, "On".to_owned()),
     }
 }

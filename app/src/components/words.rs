@@ -47,6 +47,28 @@ pub fn iso(time: Timestamp) -> String {
     utc(time).replacen(' ', "T", 1).replace(" UTC", "Z")
 }
 
+/// The first 8 characters of a version's id, as `/status` shows them.
+pub fn short_id(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
+/// When rotation is overdue: seconds since it should have been.
+pub fn overdue(rotation_enabled: bool, next: Option<Timestamp>, now: Timestamp) -> Option<u64> {
+    let next = next.filter(|_| rotation_enabled)?;
+    (next < now).then(|| next.age_seconds(now))
+}
+
+/// A duration in its largest unit alone, for what is read out whenever it changes: `2 h`. Takes
+/// seconds.
+pub fn roughly(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
@@ -97,6 +119,22 @@ mod tests {
         {
             assert_eq!(millis(value), text);
         }
+    }
+
+    #[test]
+    fn rough_durations_have_one_unit() {
+        for (seconds, text) in [(59, "59 s"), (3_599, "59 min"), (7_500, "2 h"), (200_000, "2 d")] {
+            assert_eq!(roughly(seconds), text);
+        }
+    }
+
+    #[test]
+    fn without_rotation_nothing_is_overdue() {
+        let (due, now) = (Some(Timestamp(0)), Timestamp(7_500_000));
+        assert_eq!(overdue(true, due, now), Some(7_500));
+        assert_eq!(overdue(true, due, Timestamp(0)), None);
+        assert_eq!(overdue(true, None, now), None);
+        assert_eq!(overdue(false, due, now), None);
     }
 
     #[test]

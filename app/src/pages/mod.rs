@@ -2,5 +2,6 @@
 
 pub mod message;
 pub mod overview;
+pub mod secret;
 pub mod shell;
 pub mod sign_in;

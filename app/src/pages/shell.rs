@@ -128,7 +128,10 @@ fn SignedIn(visit: Visit, current: String, children: Children) -> impl IntoView 
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 1] = [("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z")];
+const PLACES: [(&str, &str, &str); 2] = [
+    ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
+    ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
+];
 
 #[component]
 fn NavItem(place: (&'static str, &'static str, &'static str), current: String) -> impl IntoView {

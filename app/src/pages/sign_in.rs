@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use model::problem::Problem;
 use model::time::in_words;
 
+use crate::components::form::{Field, FieldText};
 use crate::components::notice::{Notice as NoticeBox, ProblemNotice};
 use crate::components::status::Tone;
 
@@ -119,6 +120,25 @@ impl SignInPage {
         let summary = failed.then(|| self.summary());
         let Self { notice, next, email, email_missing, password_missing, problem, .. } = self;
         let next = next.filter(|next| local_path(Some(next)) != "/");
+        let email = FieldText {
+            id: "email",
+            name: "email",
+            label: "E-mail address",
+            kind: "email",
+            autocomplete: "username",
+            value: email,
+            wrong: email_missing.then_some("Enter your e-mail address."),
+            ..FieldText::default()
+        };
+        let password = FieldText {
+            id: "password",
+            name: "password",
+            label: "Password",
+            kind: "password",
+            autocomplete: "current-password",
+            wrong: password_missing.then_some("Enter your password."),
+            ..FieldText::default()
+        };
         view! {
             <h1>"Sign in"</h1>
             {notice.filter(|_| !failed).map(|notice| {
@@ -129,14 +149,8 @@ impl SignInPage {
             {summary}
             <form class="form" method="post" action="/sign-in" novalidate>
                 {next.map(|next| view! { <input type="hidden" name="next" value=next/> })}
-                <Field
-                    id="email" label="E-mail address" kind="email" autocomplete="username"
-                    value=email missing=email_missing.then_some("Enter your e-mail address.") first=!failed
-                />
-                <Field
-                    id="password" label="Password" kind="password" autocomplete="current-password"
-                    value=String::new() missing=password_missing.then_some("Enter your password.") first=false
-                />
+                <Field text=email first=!failed/>
+                <Field text=password/>
                 <button class="button button--primary" type="submit">"Sign in"</button>
             </form>
             <p class="hint">"No password? An administrator of this portal can print you a sign-in link."</p>
@@ -162,32 +176,6 @@ impl SignInPage {
                 </ul>
             </div>
         }
-    }
-}
-
-/// A labelled input with its error.
-#[component]
-fn Field(
-    id: &'static str,
-    label: &'static str,
-    kind: &'static str,
-    autocomplete: &'static str,
-    value: String,
-    missing: Option<&'static str>,
-    first: bool,
-) -> impl IntoView {
-    let error_id = format!("{id}-error");
-    let described_by = missing.map(|_| error_id.clone());
-    view! {
-        <div class="field" class:field--wrong=missing.is_some()>
-            <label for=id>{label}</label>
-            {missing.map(|missing| view! { <p class="field__error" id=error_id>{missing}</p> })}
-            <input
-                id=id name=id type=kind autocomplete=autocomplete value=value required autofocus=first
-                autocapitalize="none" spellcheck="false"
-                aria-invalid=missing.map(|_| "true") aria-describedby=described_by
-            />
-        </div>
     }
 }
 

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 use model::overview::{Alarm, AlarmState, Reading};
 
-use super::{Now, value_or_none};
 use crate::components::age::Age;
-use crate::components::card::{Card, Freshness};
+use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::status::{StatusBadge, Tone};
 
 /// All of them, or that there are none.

@@ -1,20 +1,11 @@
 //! What has to be looked at: a decision from what was read, and nothing else.
 
-use model::overview::{AlarmState, Function, HealthVerdict, Overview, Reading, Secret};
+use model::overview::{AlarmState, Function, HealthVerdict, Overview, Secret};
 use model::time::Timestamp;
 
+use crate::components::attention::{Matter, gravest_first, unread};
 use crate::components::status::Tone;
-
-/// One thing that has to be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matter {
-    /// What it is.
-    pub words: String,
-    /// How grave it is.
-    pub tone: Tone,
-    /// Link to the region that says more.
-    pub region: &'static str,
-}
+use crate::components::words::overdue;
 
 /// All of it, the gravest first.
 pub fn matters(overview: &Overview, now: Timestamp) -> Vec<Matter> {
@@ -36,14 +27,16 @@ pub fn matters(overview: &Overview, now: Timestamp) -> Vec<Matter> {
     unread("#secret", "Secret", &overview.secret, &mut add);
     unread("#alarms", "Alarms", &overview.alarms, &mut add);
     unread("#traffic", "Traffic", &overview.traffic, &mut add);
-    matters.sort_by_key(|matter| std::cmp::Reverse(matter.tone));
-    matters
+    gravest_first(matters)
 }
 
-/// When rotation is overdue: seconds since it should have been.
-pub fn overdue(secret: &Secret, now: Timestamp) -> Option<u64> {
-    let next = secret.next_rotation.filter(|_| secret.rotation_enabled)?;
-    (next < now).then(|| next.age_seconds(now))
+/// How many they are.
+pub fn headline(count: usize) -> String {
+    match count {
+        0 => "Nothing needs attention".to_owned(),
+        1 => "1 thing needs attention".to_owned(),
+        _ => format!("{count} things need attention"),
+    }
 }
 
 fn health(overview: &Overview, add: &mut impl FnMut(&'static str, Tone, String)) {
@@ -75,7 +68,7 @@ fn function_matters(function: &Function, add: &mut impl FnMut(&'static str, Tone
 }
 
 fn secret_matters(secret: &Secret, now: Timestamp, add: &mut impl FnMut(&'static str, Tone, String)) {
-    if overdue(secret, now).is_some() {
+    if overdue(secret.rotation_enabled, secret.next_rotation, now).is_some() {
         add("#secret", Tone::Bad, "Rotation is overdue".to_owned());
     }
     if secret.pending_version.is_some() {
@@ -83,21 +76,11 @@ fn secret_matters(secret: &Secret, now: Timestamp, add: &mut impl FnMut(&'static
     }
 }
 
-fn unread<T>(
-    region: &'static str,
-    name: &str,
-    reading: &Reading<T>,
-    add: &mut impl FnMut(&'static str, Tone, String),
-) {
-    if reading.problem.is_some() {
-        add(region, Tone::Warn, format!("{name} could not be read"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pages::overview::sample;
+    use model::overview::Reading;
     use model::problem::{Problem, ProblemKind};
 
     fn words(overview: &Overview) -> Vec<String> {
@@ -130,13 +113,5 @@ mod tests {
         let mut overview = sample::healthy();
         overview.alarms = Reading::missing(Problem::new(ProblemKind::Forbidden, "No."), overview.now);
         assert_eq!(words(&overview), ["Alarms could not be read"]);
-    }
-
-    #[test]
-    fn without_rotation_nothing_is_overdue() {
-        let mut overview = sample::troubled();
-        let secret = overview.secret.value.as_mut().unwrap();
-        secret.rotation_enabled = false;
-        assert_eq!(overdue(secret, overview.now), None);
     }
 }

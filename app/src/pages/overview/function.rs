@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 use model::overview::{Function, Reading};
 
-use super::{Now, value_or_none};
 use crate::components::age::Age;
-use crate::components::card::{Card, Freshness};
+use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::facts::{Fact, Facts};
 use crate::components::notice::Notice;
 use crate::components::status::{StatusBadge, Tone};

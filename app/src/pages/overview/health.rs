@@ -4,8 +4,7 @@ use leptos::prelude::*;
 use model::overview::{Health, HealthVerdict, Reading};
 use model::time::in_words;
 
-use super::{Now, value_or_none};
-use crate::components::card::{Card, Freshness};
+use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::facts::{Fact, Facts};
 use crate::components::notice::Notice;
 use crate::components::status::{StatusBadge, StatusMark, Tone};

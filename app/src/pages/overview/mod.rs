@@ -8,19 +8,18 @@ mod alarms;
 mod attention;
 mod function;
 mod health;
-mod live;
 #[cfg(test)]
 mod sample;
 mod secret;
 mod traffic;
 
 use leptos::prelude::*;
-use model::overview::{Overview, Reading};
-use model::time::Timestamp;
+use model::overview::Overview;
 
-use crate::components::status::{StatusMark, Tone};
-use attention::{Matter, matters};
-use live::{Live, RefreshBar};
+use crate::calls::overview::get_overview;
+use crate::components::attention::Attention;
+use crate::components::live::{Beat, EVERY_MS, Live, RefreshBar};
+use attention::{headline, matters};
 
 /// The page.
 pub struct OverviewPage {
@@ -44,22 +43,33 @@ fn LiveOverview(
     /// What the server read.
     initial: Overview,
 ) -> impl IntoView {
-    let live = Live::start(initial);
+    let overview = RwSignal::new(initial);
+    let live = Live::start(overview.with_untracked(beat), move |active| {
+        Box::pin(async move {
+            let newer = get_overview(active).await?;
+            let beat = beat(&newer);
+            overview.set(newer);
+            Ok(beat)
+        })
+    });
     let now = live.now();
-    let health = live.part(|overview| overview.health.clone());
-    let function = live.part(|overview| overview.function.clone());
-    let secret = live.part(|overview| overview.secret.clone());
-    let alarms = live.part(|overview| overview.alarms.clone());
-    let traffic = live.part(|overview| overview.traffic.clone());
-    let alias = live.overview.with_untracked(|overview| overview.stack.alias.clone());
-    let status_url = live.overview.with_untracked(|overview| overview.stack.status_url.clone());
-    let attention = Memo::new(move |_| live.overview.with(|overview| matters(overview, now.get())));
+    let health = Memo::new(move |_| overview.with(|overview| overview.health.clone()));
+    let function = Memo::new(move |_| overview.with(|overview| overview.function.clone()));
+    let secret = Memo::new(move |_| overview.with(|overview| overview.secret.clone()));
+    let alarms = Memo::new(move |_| overview.with(|overview| overview.alarms.clone()));
+    let traffic = Memo::new(move |_| overview.with(|overview| overview.traffic.clone()));
+    let alias = overview.with_untracked(|overview| overview.stack.alias.clone());
+    let status_url = overview.with_untracked(|overview| overview.stack.status_url.clone());
+    let attention = Memo::new(move |_| overview.with(|overview| matters(overview, now.get())));
     view! {
         <div class="page-head">
             <h1>"Overview"</h1>
-            <RefreshBar live/>
+            <RefreshBar live address="/"/>
         </div>
-        {move || view! { <Attention matters=attention.get()/> }}
+        {move || {
+            let matters = attention.get();
+            view! { <Attention headline=headline(matters.len()) matters/> }
+        }}
         <div class="grid">
             {move || health::region(health.get(), now, status_url.clone()).into_any()}
             {move || alarms::region(alarms.get(), now).into_any()}
@@ -71,42 +81,15 @@ fn LiveOverview(
     }
 }
 
-/// What has to be looked at, with links to it. Read out when it changes.
-#[component]
-fn Attention(matters: Vec<Matter>) -> impl IntoView {
-    let tone = matters.iter().map(|matter| matter.tone).max().unwrap_or(Tone::Good);
-    let headline = match matters.len() {
-        0 => "Nothing needs attention".to_owned(),
-        1 => "1 thing needs attention".to_owned(),
-        count => format!("{count} things need attention"),
-    };
-    let items = matters.into_iter().map(|matter| {
-        view! { <li><a href=matter.region>{matter.words}</a></li> }
-    });
-    view! {
-        <div class=format!("attention attention--{}", tone.name()) role="status">
-            <StatusMark tone/>
-            <p class="attention__headline">{headline}</p>
-            <ul class="attention__list">{items.collect_view()}</ul>
-        </div>
-    }
+fn beat(overview: &Overview) -> Beat {
+    Beat { at: overview.now, every_ms: EVERY_MS }
 }
-
-/// A reading's value, or nothing to show.
-fn value_or_none<T, V: IntoView>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> impl IntoView {
-    match reading.value {
-        Some(value) => leptos::either::Either::Left(show(value)),
-        None => leptos::either::Either::Right(view! { <p class="empty">"Nothing has been read yet."</p> }),
-    }
-}
-
-/// The present, as regions are given it.
-type Now = Signal<Timestamp>;
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
     use crate::server::render;
+    use model::overview::Reading;
     use model::problem::{Problem, ProblemKind};
 
     fn html(overview: Overview) -> String {

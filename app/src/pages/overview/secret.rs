@@ -4,13 +4,12 @@ use leptos::prelude::*;
 use model::overview::{Reading, Secret};
 use model::time::{Timestamp, in_words};
 
-use super::attention::overdue;
-use super::{Now, value_or_none};
 use crate::components::age::Age;
-use crate::components::card::{Card, Freshness};
+use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::facts::{Fact, Facts};
 use crate::components::notice::Notice;
-use crate::components::status::{StatusBadge, Tone};
+use crate::components::status::{StatusBadge, Tone, next_rotation};
+use crate::components::words;
 
 /// Age, rotation, and what is pending.
 pub fn region(reading: Reading<Secret>, now: Now) -> impl IntoView {
@@ -26,7 +25,7 @@ fn body(secret: Secret, now: Now) -> impl IntoView {
     let (changed, rotated) = (secret.changed, secret.rotated);
     let version = secret.current_version.clone().unwrap_or_else(|| "none".to_owned());
     let pending = secret.pending_version.clone().map(|version| {
-        let short = short(&version);
+        let short = words::short_id(&version);
         view! {
             <Notice tone=Tone::Warn
                 message=format!("Version {short} is pending: a rotation is in progress, or was left half done.")/>
@@ -46,14 +45,9 @@ fn body(secret: Secret, now: Now) -> impl IntoView {
                     None => leptos::either::Either::Right("never"),
                 }}
             </Fact>
-            <Fact name="Current version"><code title=version.clone()>{short(&version)}</code></Fact>
+            <Fact name="Current version"><code title=version.clone()>{words::short_id(&version)}</code></Fact>
         </Facts>
     }
-}
-
-/// The first 8 characters, as `/status` shows them.
-fn short(version: &str) -> String {
-    version.chars().take(8).collect()
 }
 
 fn rotation_badge(secret: &Secret, now: Timestamp) -> impl IntoView + use<> {
@@ -63,12 +57,7 @@ fn rotation_badge(secret: &Secret, now: Timestamp) -> impl IntoView + use<> {
 
 /// When the secret is rotated next, and whether that is as it should be.
 fn rotation(secret: &Secret, now: Timestamp) -> (Tone, String) {
-    match (secret.rotation_enabled, secret.next_rotation, overdue(secret, now)) {
-        (false, ..) => (Tone::Plain, "Off".to_owned()),
-        (true, _, Some(seconds)) => (Tone::Bad, format!("Failing: {} overdue", in_words(seconds))),
-        (true, Some(next), None) => (Tone::Good, format!("Next in {}", in_words(now.age_seconds(next)))),
-        (true, None, None) => (Tone::Good, "On".to_owned()),
-    }
+    next_rotation(secret.rotation_enabled, secret.next_rotation, now)
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use leptos::prelude::*;
 use model::overview::{Reading, Series, Traffic};
 use model::time::{Timestamp, in_words};
 
-use super::{Now, value_or_none};
-use crate::components::card::{Card, Freshness};
+use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::figure::{Figure, FigureText};
 use crate::components::sparkline::Plot;
 use crate::components::status::Tone;

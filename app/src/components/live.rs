@@ -1,24 +1,29 @@
-//! Keeps the overview fresh: asks for a new one every 5 seconds while the page can be seen, counts
-//! ages on, and says how it goes.
+//! Keeps a page fresh: asks for newer data while the page can be seen, counts ages on, and says how
+//! it goes.
+//!
+//! What a page shows is the page's own affair: it hands over a question that fetches it, puts it
+//! where the page's views look, and says when to ask again. So this is in the browser's program once,
+//! however many pages use it.
 //!
 //! Nothing of this runs on the server, where effects don't. In a page that was opened long ago and
 //! hidden since, the first tick after it is seen again asks at once.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use futures::future::{AbortHandle, abortable};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use model::overview::Overview;
 use model::problem::{Problem, ProblemKind};
 use model::time::Timestamp;
 
+use super::age::relative;
+use super::status::{StatusMark, Tone};
 use crate::browser;
 use crate::calls::CallError;
-use crate::calls::overview::get_overview;
-use crate::components::age::relative;
-use crate::components::status::{StatusMark, Tone};
 
-/// How often a new overview is asked for: the server reads health anew as often.
-const EVERY_MS: i64 = 5_000;
+/// How often a page that stands still asks: the server reads health anew as often.
+pub const EVERY_MS: i64 = 5_000;
 /// The longest pause after failures.
 const LONGEST_PAUSE_MS: i64 = 40_000;
 /// An answer that takes longer is given up. The server gives up after 10 s.
@@ -37,11 +42,25 @@ pub enum Standing {
     Over,
 }
 
-/// An overview that stays fresh. Cheap to copy.
+/// When what a page shows was put together, and when to ask for newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// By the server's clock.
+    pub at: Timestamp,
+    /// Milliseconds from one question to the next.
+    pub every_ms: i64,
+}
+
+/// A question under way; what comes of it is in the page's signals by the time it ends.
+pub type Asked = Pin<Box<dyn Future<Output = Result<Beat, CallError>>>>;
+
+/// What asks. It is told whether the person has touched the page since the last time.
+type Ask = Arc<dyn Fn(bool) -> Asked + Send + Sync>;
+
+/// A page that stays fresh. Cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Live {
-    /// The newest one.
-    pub overview: RwSignal<Overview>,
+    beat: RwSignal<Beat>,
     now: RwSignal<Timestamp>,
     standing: RwSignal<Standing>,
     clockwork: StoredValue<Clockwork>,
@@ -49,9 +68,11 @@ pub struct Live {
 
 /// What the timer has to remember; nothing of it is shown.
 struct Clockwork {
-    /// When the newest overview arrived, by the browser's clock.
+    /// What is asked.
+    ask: Ask,
+    /// When the newest answer arrived, by the browser's clock.
     received: Timestamp,
-    /// When it was asked for the last time, by the browser's clock.
+    /// When the last question was asked, by the browser's clock.
     asked: Timestamp,
     /// Failures in a row.
     failures: u32,
@@ -63,13 +84,14 @@ struct Clockwork {
 
 impl Live {
     /// Starts with what the server read. In the browser it begins to tick.
-    pub fn start(initial: Overview) -> Self {
+    pub fn start(first: Beat, ask: impl Fn(bool) -> Asked + Send + Sync + 'static) -> Self {
         let here = browser::now();
         let live = Self {
-            now: RwSignal::new(initial.now),
-            overview: RwSignal::new(initial),
+            now: RwSignal::new(first.at),
+            beat: RwSignal::new(first),
             standing: RwSignal::new(Standing::Fresh),
             clockwork: StoredValue::new(Clockwork {
+                ask: Arc::new(ask),
                 received: here,
                 asked: here,
                 failures: 0,
@@ -89,18 +111,10 @@ impl Live {
         self.now.into()
     }
 
-    /// A part of the overview, which changes only when that part does.
-    pub fn part<T>(self, part: impl Fn(&Overview) -> T + Send + Sync + 'static) -> Memo<T>
-    where
-        T: Clone + PartialEq + Send + Sync + 'static,
-    {
-        Memo::new(move |_| self.overview.with(&part))
-    }
-
-    /// Asks for a new overview now.
+    /// Asks now.
     pub fn refresh(self) {
         let answer = self.clockwork.try_update_value(|clockwork| {
-            let (answer, handle) = abortable(get_overview(std::mem::take(&mut clockwork.touched)));
+            let (answer, handle) = abortable((clockwork.ask)(std::mem::take(&mut clockwork.touched)));
             if let Some(before) = clockwork.under_way.replace(handle) {
                 before.abort();
             }
@@ -136,9 +150,10 @@ impl Live {
         let here = browser::now();
         let standing = self.standing.get_untracked();
         let step = self.clockwork.with_value(|clockwork| {
-            let server_now = self.overview.with_untracked(|overview| overview.now);
-            self.now.set(Timestamp(server_now.0 + (here.0 - clockwork.received.0).max(0)));
-            step(&standing, here.0 - clockwork.asked.0, clockwork.failures, clockwork.under_way.is_some())
+            let beat = self.beat.get_untracked();
+            self.now.set(Timestamp(beat.at.0 + (here.0 - clockwork.received.0).max(0)));
+            let pause = pause_ms(beat.every_ms, clockwork.failures);
+            step(&standing, here.0 - clockwork.asked.0, pause, clockwork.under_way.is_some())
         });
         match step {
             Step::Wait => {}
@@ -154,15 +169,15 @@ impl Live {
         }
     }
 
-    fn settle(self, answer: Result<Overview, CallError>) {
+    fn settle(self, answer: Result<Beat, CallError>) {
         match answer {
-            Ok(overview) => {
+            Ok(beat) => {
                 self.clockwork.update_value(|clockwork| {
                     clockwork.received = browser::now();
                     clockwork.failures = 0;
                 });
-                self.now.set(overview.now);
-                self.overview.set(overview);
+                self.now.set(beat.at);
+                self.beat.set(beat);
                 if matches!(self.standing.get_untracked(), Standing::Failing(_) | Standing::Over) {
                     self.standing.set(Standing::Fresh);
                 }
@@ -188,10 +203,14 @@ enum Step {
     GiveUp,
 }
 
-/// The tick's decision: `since_asked` in milliseconds, `failures` in a row. A time before the last
-/// question means that the browser's clock was set back: as good as due.
-fn step(standing: &Standing, since_asked: i64, failures: u32, under_way: bool) -> Step {
-    let pause = EVERY_MS.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE_MS);
+/// Milliseconds to wait from one question to the next: twice as long after each failure in a row.
+fn pause_ms(every_ms: i64, failures: u32) -> i64 {
+    every_ms.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE_MS)
+}
+
+/// The tick's decision, all times in milliseconds. A time before the last question means that the
+/// browser's clock was set back: as good as due.
+fn step(standing: &Standing, since_asked: i64, pause: i64, under_way: bool) -> Step {
     match (under_way, standing) {
         (true, _) if !(0..PATIENCE_MS).contains(&since_asked) => Step::GiveUp,
         (true, _) | (false, Standing::Paused | Standing::Over) => Step::Wait,
@@ -204,9 +223,15 @@ fn step(standing: &Standing, since_asked: i64, failures: u32, under_way: bool) -
 
 /// How refreshing goes, and the two things that can be done about it.
 #[component]
-pub fn RefreshBar(live: Live) -> impl IntoView {
+pub fn RefreshBar(
+    /// What is refreshed.
+    live: Live,
+    /// The page's own address, for where there is no JavaScript.
+    #[prop(into)]
+    address: String,
+) -> impl IntoView {
     let standing = live.standing;
-    let read = move || relative(live.overview.with(|overview| overview.now), live.now.get());
+    let read = move || relative(live.beat.get().at, live.now.get());
     let paused = move || standing.with(|standing| *standing == Standing::Paused);
     view! {
         <div class="refresh">
@@ -214,7 +239,7 @@ pub fn RefreshBar(live: Live) -> impl IntoView {
             <button class="button button--quiet needs-script" type="button" on:click=move |_| live.pause_or_go_on()>
                 {move || if paused() { "Go on" } else { "Pause" }}
             </button>
-            <a class="button button--quiet" href="/" on:click=move |event| {
+            <a class="button button--quiet" href=address on:click=move |event| {
                 event.prevent_default();
                 live.refresh();
             }>"Refresh"</a>
@@ -252,27 +277,38 @@ mod tests {
     fn a_tick_asks_waits_or_gives_up() {
         let failing = Standing::Failing(Problem::new(ProblemKind::Unreachable, "No."));
         let table = [
-            (&Standing::Fresh, 4_999, 0, false, Step::Wait),
-            (&Standing::Fresh, 5_000, 0, false, Step::Ask),
-            (&Standing::Fresh, 5_000, 0, true, Step::Wait),
-            (&Standing::Fresh, 15_000, 0, true, Step::GiveUp),
+            (&Standing::Fresh, 4_999, 5_000, false, Step::Wait),
+            (&Standing::Fresh, 5_000, 5_000, false, Step::Ask),
+            (&Standing::Fresh, 1_000, 1_000, false, Step::Ask),
+            (&Standing::Fresh, 5_000, 5_000, true, Step::Wait),
+            (&Standing::Fresh, 15_000, 5_000, true, Step::GiveUp),
             // A clock that was set back must not stop the page.
-            (&Standing::Fresh, -3_600_000, 0, false, Step::Ask),
-            (&Standing::Fresh, -3_600_000, 0, true, Step::GiveUp),
-            (&Standing::Paused, 60_000, 0, false, Step::Wait),
-            (&Standing::Paused, 15_000, 0, true, Step::GiveUp),
-            (&Standing::Over, 60_000, 0, false, Step::Wait),
-            (&failing, 9_999, 1, false, Step::Wait),
-            (&failing, 10_000, 1, false, Step::Ask),
-            (&failing, 39_999, 3, false, Step::Wait),
-            (&failing, 40_000, 30, false, Step::Ask),
+            (&Standing::Fresh, -3_600_000, 5_000, false, Step::Ask),
+            (&Standing::Fresh, -3_600_000, 5_000, true, Step::GiveUp),
+            (&Standing::Paused, 60_000, 5_000, false, Step::Wait),
+            (&Standing::Paused, 15_000, 5_000, true, Step::GiveUp),
+            (&Standing::Over, 60_000, 5_000, false, Step::Wait),
+            (&failing, 9_999, 10_000, false, Step::Wait),
+            (&failing, 10_000, 10_000, false, Step::Ask),
         ];
-        for (standing, since_asked, failures, under_way, expected) in table {
-            assert_eq!(
-                step(standing, since_asked, failures, under_way),
-                expected,
-                "{standing:?} {since_asked}"
-            );
+        for (standing, since_asked, pause, under_way, expected) in table {
+            assert_eq!(step(standing, since_asked, pause, under_way), expected, "{standing:?} {since_asked}");
+        }
+    }
+
+    #[test]
+    fn failures_lengthen_the_pause_up_to_a_limit() {
+        let table = [
+            (5_000, 0, 5_000),
+            (5_000, 1, 10_000),
+            (5_000, 3, 40_000),
+            (5_000, 30, 40_000),
+            (1_000, 0, 1_000),
+            (1_000, 2, 4_000),
+            (1_000, 30, 40_000),
+        ];
+        for (every_ms, failures, pause) in table {
+            assert_eq!(pause_ms(every_ms, failures), pause, "{every_ms} {failures}");
         }
     }
 }
