@@ -162,6 +162,7 @@ fn LiveSecret(
     let users = Memo::new(move |_| page.with(|page| page.users.clone()));
     let history = Memo::new(move |_| page.with(|page| page.history.clone()));
     let matters = Memo::new(move |_| page.with(|page| matters(page, now.get())));
+    let at_work = Memo::new(move |_| page.with(|page| running(page).is_some()));
     let name = Memo::new(move |_| secret.with(|secret| secret.value.as_ref().map(|it| it.name.clone())));
     view! {
         <div class="page-head">
@@ -179,12 +180,12 @@ fn LiveSecret(
         <div class="secret">
             {move || timeline::region(rotation.get(), now)}
             {repair::region(page, name, &acting, now)}
-            {move || preflight::region(preflight.get(), now)}
+            {move || preflight::region(preflight.get(), at_work.get(), now)}
             {act::region(page, acting)}
             {move || versions::region(secret.get(), now)}
+            {move || history::users(users.get(), now)}
             {move || schedule::region(secret.get(), now)}
             {children()}
-            {move || history::users(users.get(), now)}
             {move || history::region(history.get(), now)}
         </div>
     }
