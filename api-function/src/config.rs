@@ -52,6 +52,19 @@ pub struct AwsCredentials {
     pub session_token: Option<Zeroizing<String>>,
 }
 
+impl AwsCredentials {
+    /// Those among the variables that `get` gives.
+    pub(crate) fn read(get: &dyn Fn(&'static str) -> Option<String>) -> Result<Self, ConfigError> {
+        let required =
+            |variable: &'static str| get(variable).ok_or_else(|| error(variable, "must be set, and isn't"));
+        Ok(Self {
+            access_key_id: required("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: required("AWS_SECRET_ACCESS_KEY")?.into(),
+            session_token: get("AWS_SESSION_TOKEN").map(Zeroizing::new),
+        })
+    }
+}
+
 impl fmt::Debug for AwsCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AwsCredentials([redacted])")
@@ -132,11 +145,7 @@ impl Config {
             path_prefix: get("API_PATH_PREFIX").map(path_prefix).transpose()?.unwrap_or_default(),
             log_level: log_level(get("AWS_LAMBDA_LOG_LEVEL"))?,
             region: required("AWS_REGION")?,
-            credentials: AwsCredentials {
-                access_key_id: required("AWS_ACCESS_KEY_ID")?,
-                secret_access_key: required("AWS_SECRET_ACCESS_KEY")?.into(),
-                session_token: get("AWS_SESSION_TOKEN").map(Zeroizing::new),
-            },
+            credentials: AwsCredentials::read(&get)?,
             endpoint_url: endpoint_url(&get)?,
             aws_ca: get("AWS_CA_BUNDLE").map(|value| certificates("AWS_CA_BUNDLE", value)).transpose()?,
             xray_daemon: get("AWS_XRAY_DAEMON_ADDRESS").map(|value| xray_daemon(&value)).transpose()?,
@@ -146,11 +155,11 @@ impl Config {
     }
 }
 
-fn error(variable: &'static str, reason: impl Into<String>) -> ConfigError {
+pub(crate) fn error(variable: &'static str, reason: impl Into<String>) -> ConfigError {
     ConfigError { variable, reason: reason.into() }
 }
 
-fn whole_number(
+pub(crate) fn whole_number(
     variable: &'static str,
     value: Option<String>,
     default: u64,
@@ -165,7 +174,7 @@ fn whole_number(
     }
 }
 
-fn sql_tls(value: Option<String>) -> Result<SqlTls, ConfigError> {
+pub(crate) fn sql_tls(value: Option<String>) -> Result<SqlTls, ConfigError> {
     match value.as_deref().map(str::trim) {
         None | Some("required") => Ok(SqlTls::Required),
         Some("strict") => Ok(SqlTls::Strict),
@@ -176,7 +185,7 @@ fn sql_tls(value: Option<String>) -> Result<SqlTls, ConfigError> {
 
 /// The text of the certificates, checked: what is wrong with them should be known at the start and
 /// not at the first connection.
-fn certificates(variable: &'static str, value: String) -> Result<String, ConfigError> {
+pub(crate) fn certificates(variable: &'static str, value: String) -> Result<String, ConfigError> {
     let text = if value.contains("-----BEGIN") {
         value
     } else {
@@ -225,7 +234,7 @@ fn path_prefix(value: String) -> Result<String, ConfigError> {
     }
 }
 
-fn log_level(value: Option<String>) -> Result<LevelFilter, ConfigError> {
+pub(crate) fn log_level(value: Option<String>) -> Result<LevelFilter, ConfigError> {
     let Some(value) = value else { return Ok(LevelFilter::INFO) };
     match value.trim().to_ascii_uppercase().as_str() {
         "TRACE" => Ok(LevelFilter::TRACE),
@@ -240,7 +249,9 @@ fn log_level(value: Option<String>) -> Result<LevelFilter, ConfigError> {
 
 /// The service's own variable goes before the general one, and
 /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` switches both off, as the SDKs have it.
-fn endpoint_url(get: &dyn Fn(&'static str) -> Option<String>) -> Result<Option<String>, ConfigError> {
+pub(crate) fn endpoint_url(
+    get: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<String>, ConfigError> {
     let ignored = get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     if ignored.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
         return Ok(None);

@@ -12,6 +12,7 @@
 //!   with;
 //! - [`sql`]: the one connection to the database and its rules; [`meter`]: what it costs;
 //! - [`secret`]: the login it is made with; [`roots`]: whom it is fetched from;
+//! - [`rotation`]: the other function of this package, which changes that login's password;
 //! - [`telemetry`], [`time`]: the log, the clock, the random numbers.
 //!
 //! # Adding a route
@@ -48,6 +49,7 @@ pub mod report;
 pub mod request;
 pub mod response;
 pub mod roots;
+pub mod rotation;
 pub mod router;
 pub mod routes;
 pub mod secret;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rand::distr::{Alphanumeric, SampleString};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
@@ -39,7 +40,8 @@ impl Moment {
     }
 }
 
-/// Random numbers, for jitter and for the ids of spans.
+/// Random numbers, for jitter, for the ids of spans and for passwords: the generator is one for
+/// cryptography (ChaCha), seeded by the operating system.
 #[derive(Debug, Clone)]
 pub struct Random(Arc<Mutex<StdRng>>);
 
@@ -62,5 +64,11 @@ impl Random {
     /// Any number.
     pub fn number(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    /// So many letters and digits, each as likely as any other.
+    pub fn alphanumeric(&self, length: usize) -> String {
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Alphanumeric.sample_string(&mut *random, length)
     }
 }

@@ -32,7 +32,7 @@ impl World {
         let config = Config { ports: Ports::ANY, ..Config::new(folder.path().join("state")) };
         let sandbox = Sandbox::start(config).await.unwrap();
         let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        Box::pin(demo::build(&sandbox, &demo::Parts { zip, migrations })).await.unwrap();
+        Box::pin(demo::build(&sandbox, &demo::Parts { zip, migrations, rotation_zip: None })).await.unwrap();
         Self { sandbox, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
     }
 

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use app::server::accounts::Random;
 use app::server::commands::{self, Cli};
 use clap::Parser;
 use model::time::Timestamp;
-use operations::Clock;
+use operations::{Clock, Random};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 

@@ -84,7 +84,11 @@ impl DatabaseSecret {
         parsed
     }
 
-    fn from_value(
+    /// Reads the secret's members.
+    ///
+    /// # Errors
+    /// As [`DatabaseSecret::parse`].
+    pub(crate) fn from_value(
         version: &str,
         created: Option<DateTime<Utc>>,
         value: &Value,
@@ -115,9 +119,9 @@ impl DatabaseSecret {
 /// Why a secret can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct MalformedSecret(String);
+pub struct MalformedSecret(pub(crate) String);
 
-fn text_of(value: &Value, name: &str) -> Result<String, MalformedSecret> {
+pub(crate) fn text_of(value: &Value, name: &str) -> Result<String, MalformedSecret> {
     match &value[name] {
         Value::Null => Err(MalformedSecret(format!("{name} is missing"))),
         Value::String(text) if text.is_empty() => Err(MalformedSecret(format!("{name} is empty"))),
@@ -139,7 +143,7 @@ fn port(value: &Value) -> Result<u16, MalformedSecret> {
 }
 
 /// Overwrites every string in it.
-fn wipe(value: &mut Value) {
+pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(items) => items.iter_mut().for_each(wipe),

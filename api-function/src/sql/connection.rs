@@ -30,22 +30,32 @@ const TIME_AFTER_PAUSE: Duration = Duration::from_millis(1_500);
 
 /// How connections are made.
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
-    tls: SqlTls,
-    ca: Option<String>,
-    statement_time: Duration,
+pub(crate) struct Settings {
+    /// How they are encrypted.
+    pub(crate) tls: SqlTls,
+    /// Certificates to trust besides the system's, in PEM.
+    pub(crate) ca: Option<String>,
+    /// How long a statement may take.
+    pub(crate) statement_time: Duration,
+    /// What the server is told who connects.
+    pub(crate) application: &'static str,
 }
 
 impl Settings {
     pub(super) fn new(config: &Config) -> Self {
-        Self { tls: config.sql_tls, ca: config.sql_ca.clone(), statement_time: config.sql_timeout }
+        Self {
+            tls: config.sql_tls,
+            ca: config.sql_ca.clone(),
+            statement_time: config.sql_timeout,
+            application: "learninghub-api",
+        }
     }
 
     /// Opens a TCP connection.
     ///
     /// # Errors
     /// That of the last address, or `TimedOut`.
-    pub(super) async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+    pub(crate) async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let connecting = async {
             let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
             let share = CONNECT_TIME / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
@@ -73,12 +83,13 @@ impl Settings {
         Ok(stream)
     }
 
-    fn driver(&self, secret: &DatabaseSecret) -> tiberius::Config {
+    /// The driver's own settings for these credentials.
+    pub(crate) fn driver(&self, secret: &DatabaseSecret) -> tiberius::Config {
         let mut config = tiberius::Config::new();
         config.host(&secret.host);
         config.port(secret.port);
         config.database(&secret.database);
-        config.application_name("learninghub-api");
+        config.application_name(self.application);
         config.authentication(AuthMethod::sql_server(&secret.username, secret.password.reveal()));
         config.handshake_timeout(Some(LOGIN_TIME));
         config.command_timeout(Some(self.statement_time));
@@ -202,8 +213,12 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: Settings =
-        Settings { tls: SqlTls::Strict, ca: None, statement_time: Duration::from_secs(1) };
+    const SETTINGS: Settings = Settings {
+        tls: SqlTls::Strict,
+        ca: None,
+        statement_time: Duration::from_secs(1),
+        application: "test",
+    };
 
     #[tokio::test]
     async fn what_came_in_unasked_is_seen() {

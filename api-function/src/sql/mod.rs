@@ -35,7 +35,8 @@ use crate::config::Config;
 use crate::meter::{Meter, SpanKind};
 use crate::secret::{Cache, DatabaseSecret, Store};
 use crate::time::{Clock, Random};
-use connection::{Connection, OpenError, Settings};
+pub(crate) use connection::Settings;
+use connection::{Connection, OpenError};
 use login::{LoginState, Next, Refusals, Used, after_login_failure};
 use login::{after_reading_current, after_reading_pending};
 

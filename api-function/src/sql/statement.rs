@@ -55,7 +55,7 @@ impl Statement {
     }
 
     /// The driver's form of it.
-    pub(super) fn query(&self) -> Query<'_> {
+    pub(crate) fn query(&self) -> Query<'_> {
         let mut query = Query::new(self.text.as_ref());
         for value in &self.values {
             value.bind(&mut query);

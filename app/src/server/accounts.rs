@@ -5,21 +5,18 @@
 //! leaves it before or after, never between.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::people::Role;
 use model::problem::{Problem, ProblemKind};
 use model::time::Timestamp;
-use operations::Clock;
+use operations::{Clock, Random};
 use sha2::{Digest, Sha256};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tower_sessions_sqlx_store::SqliteStore;
-
-/// Where the portal takes random bytes from: fills the buffer.
-pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// How long a sign-in link is good for.
 pub const LINK_LIFE_MS: i64 = 15 * 60 * 1_000;
@@ -43,6 +40,19 @@ pub struct User {
     pub email: String,
     /// argon2id in PHC form.
     pub password_hash: Option<String>,
+}
+
+/// Who is behind a sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The account's e-mail address.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether the account has a password.
+    pub has_password: bool,
+    /// When they last showed that it is them.
+    pub confirmed: Timestamp,
 }
 
 /// Names one sign-in; what a browser's session holds.
@@ -110,14 +120,15 @@ impl Accounts {
     ///
     /// # Errors
     /// `Invalid` for what is no e-mail address, `Conflict` when there is such an account.
-    pub async fn add(&self, email: &str, password_hash: Option<&str>) -> Result<(), Problem> {
+    pub async fn add(&self, email: &str, password_hash: Option<&str>, role: Role) -> Result<(), Problem> {
         let email = normal_email(email)?;
         let added = sqlx::query(
-            "INSERT INTO users (email, password_hash, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (email, password_hash, created_at, role) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&email)
         .bind(password_hash)
         .bind(self.now())
+        .bind(role.name())
         .execute(&self.pool)
         .await
         .map_err(broken)?;
@@ -221,7 +232,9 @@ impl Accounts {
     ) -> Result<SignInId, Problem> {
         let mut id = [0_u8; 16];
         (self.random)(&mut id);
-        sqlx::query("INSERT INTO sign_ins (id, user_id, signed_in_at, seen_at) VALUES (?1, ?2, ?3, ?3)")
+        sqlx::query(
+            "INSERT INTO sign_ins (id, user_id, signed_in_at, seen_at, confirmed_at) VALUES (?1, ?2, ?3, ?3, ?3)",
+        )
             .bind(id.as_slice())
             .bind(user_id)
             .bind(self.now())
@@ -231,15 +244,16 @@ impl Accounts {
         Ok(SignInId(id))
     }
 
-    /// The e-mail address behind a sign-in; none when it is over (signed out, too old, idle for too
-    /// long, the account gone).
+    /// Who is behind a sign-in; none when it is over (signed out, too old, idle for too long, the
+    /// account gone).
     ///
     /// # Errors
     /// `Internal` when the database fails.
-    pub async fn visitor(&self, id: &SignInId) -> Result<Option<String>, Problem> {
+    pub async fn visitor(&self, id: &SignInId) -> Result<Option<Person>, Problem> {
         let now = self.now();
-        sqlx::query_scalar(
-            "SELECT email FROM sign_ins JOIN users ON users.id = user_id
+        let row: Option<(String, String, bool, i64)> = sqlx::query_as(
+            "SELECT email, role, password_hash IS NOT NULL, confirmed_at
+             FROM sign_ins JOIN users ON users.id = user_id
              WHERE sign_ins.id = ? AND signed_in_at > ? AND seen_at > ?",
         )
         .bind(id.0.as_slice())
@@ -247,7 +261,23 @@ impl Accounts {
         .bind(now - IDLE_MS)
         .fetch_optional(&self.pool)
         .await
-        .map_err(broken)
+        .map_err(broken)?;
+        Ok(row.map(|(email, role, has_password, confirmed)| Person {
+            email,
+            // The table lets in no other; if it did, the least is right.
+            role: Role::from_name(&role).unwrap_or(Role::Viewer),
+            has_password,
+            confirmed: Timestamp(confirmed),
+        }))
+    }
+
+    /// Notes that the person behind a sign-in has shown that it is them.
+    ///
+    /// # Errors
+    /// `Internal` when the database fails.
+    pub async fn confirm(&self, id: &SignInId) -> Result<(), Problem> {
+        let confirm = sqlx::query("UPDATE sign_ins SET confirmed_at = ? WHERE id = ?");
+        confirm.bind(self.now()).bind(id.0.as_slice()).execute(&self.pool).await.map(drop).map_err(broken)
     }
 
     /// Notes that the person did something. Never brings an ended sign-in back.

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
-use operations::{Clock, Portal, PortalConfig};
+use model::people::Role;
+use operations::{Clock, Portal, PortalConfig, Random};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower_sessions::ExpiredDeletion;
 use tower_sessions_sqlx_store::SqliteStore;
 
-use super::accounts::{Accounts, Random};
+use super::accounts::Accounts;
+use super::audit::Journal;
 use super::config::{AdminConfig, Config};
 use super::limits::Limits;
 use super::password::{self, Passwords};
@@ -57,6 +59,9 @@ struct Account {
     /// The account's e-mail address.
     #[arg(long)]
     email: String,
+    /// What a new account may do; one that exists keeps its role.
+    #[arg(long, value_parser = role, default_value = "admin")]
+    role: Role,
 }
 
 /// Does what the command line says.
@@ -79,6 +84,8 @@ async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
         stack: config.stack.clone(),
         sandbox: config.sandbox,
         clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        journal: Arc::new(Journal::new(accounts.pool().clone())),
     })
     .await?;
     let app = Services::new(Parts {
@@ -109,7 +116,7 @@ async fn add(account: Account, clock: Clock, random: Random) -> anyhow::Result<(
     let password = ask_password()?;
     password::check_rules(&password)?;
     let hash = Passwords::new(random)?.hash(password).await?;
-    accounts.add(&account.email, Some(&hash)).await?;
+    accounts.add(&account.email, Some(&hash), account.role).await?;
     writeln!(std::io::stderr(), "Added {}.", account.email)?;
     Ok(())
 }
@@ -118,7 +125,7 @@ async fn link(account: Account, create: bool, clock: Clock, random: Random) -> a
     let config = AdminConfig::read(variable)?;
     let accounts = open(&config.database, &clock, &random).await?;
     if create && accounts.find(&account.email).await?.is_none() {
-        accounts.add(&account.email, None).await?;
+        accounts.add(&account.email, None, account.role).await?;
     }
     let Some(user) = accounts.find(&account.email).await? else {
         bail!("there is no account for {} (--create adds it)", account.email);
@@ -132,6 +139,11 @@ async fn open(path: &std::path::Path, clock: &Clock, random: &Random) -> anyhow:
     Accounts::open(path, Arc::clone(clock), Arc::clone(random))
         .await
         .with_context(|| format!("LOCKKEEPER_DATABASE: can't open {}", path.display()))
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    let names = || Role::ALL.map(Role::name).join(", ");
+    Role::from_name(name).ok_or_else(|| format!("must be one of {}", names()))
 }
 
 /// From the terminal twice and without echo; otherwise the first line of standard input.

@@ -9,13 +9,16 @@ pub mod accounts;
 mod answer;
 pub mod api;
 mod assets;
+pub mod audit;
 pub mod commands;
 pub mod config;
+mod confirm;
 mod frame;
 pub mod limits;
 pub mod listen;
 pub mod password;
 mod routes;
+mod secret;
 mod security;
 mod session;
 mod sign_in;
@@ -28,13 +31,14 @@ use std::time::Duration;
 
 use model::overview::Overview;
 use model::problem::{Problem, ProblemKind};
-use operations::{Clock, Portal};
+use operations::{Clock, Portal, Random};
 use tokio::sync::Semaphore;
 
 pub use frame::render;
 pub use routes::router;
+pub use secret::secret_page;
 
-use accounts::{Accounts, Random, SignInId};
+use accounts::{Accounts, SignInId};
 use assets::Assets;
 use config::Origin;
 use limits::Limits;

@@ -12,7 +12,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use model::problem::{Problem, ProblemKind};
 use tokio::sync::Semaphore;
 
-use super::accounts::Random;
+use operations::Random;
 
 /// Shortest password, in characters (NIST SP 800-63B-4: 15 where it is the only factor).
 pub const SHORTEST: usize = 15;

@@ -17,7 +17,7 @@ use tower_sessions_sqlx_store::SqliteStore;
 use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor};
-use super::{App, accounts, api, assets, limits, overview, security, sign_in, telemetry};
+use super::{App, accounts, api, assets, limits, overview, secret, security, sign_in, telemetry};
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
 
@@ -49,6 +49,11 @@ fn guarded(app: &App) -> Router<App> {
         .route("/sign-in", get(sign_in::form).post(sign_in::by_password))
         .route("/sign-in/link/{token}", get(sign_in::link).post(sign_in::by_link))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/secret", get(secret::page))
+        .route("/secret/rotate", post(secret::rotate))
+        .route("/secret/rehearse", post(secret::rehearse))
+        .route("/secret/repair", post(secret::repair))
+        .route("/secret/schedule", post(secret::schedule))
         .route("/api/calls/{name}", post(call))
         .merge(api::routes())
         .fallback(missing)

@@ -8,11 +8,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use model::people::Role;
 use model::problem::{Problem, ProblemKind};
+use model::time::Timestamp;
 use tower_sessions::Session;
 
 use super::App;
-use super::accounts::SignInId;
+use super::accounts::{Person, SignInId};
 use super::answer::Failure;
 use crate::pages::sign_in::Notice;
 
@@ -26,6 +28,12 @@ pub struct Visitor {
     pub email: String,
     /// Which sign-in this is.
     pub sign_in: SignInId,
+    /// What they may do.
+    pub role: Role,
+    /// Whether the account has a password.
+    pub has_password: bool,
+    /// When they last showed that it is them.
+    pub confirmed: Timestamp,
 }
 
 /// The cookie's name. The prefix makes browsers insist on https, the path `/` and no domain, so that
@@ -107,11 +115,12 @@ pub async fn take_back_whole(State(app): State<App>, request: Request, next: Nex
 
 async fn visitor(app: &App, session: &Session) -> Result<Option<Visitor>, Problem> {
     let Some(sign_in) = current(session).await? else { return Ok(None) };
-    let email = app.accounts.visitor(&sign_in).await?;
-    if email.is_none() {
+    let Some(person) = app.accounts.visitor(&sign_in).await? else {
         session.flush().await.map_err(broken)?;
-    }
-    Ok(email.map(|email| Visitor { email, sign_in }))
+        return Ok(None);
+    };
+    let Person { email, role, has_password, confirmed } = person;
+    Ok(Some(Visitor { email, sign_in, role, has_password, confirmed }))
 }
 
 async fn current(session: &Session) -> Result<Option<SignInId>, Problem> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
+use crate::rotation::PastRotation;
 use crate::stack::Stack;
 use crate::status::Status;
 use crate::time::Timestamp;
@@ -24,6 +25,8 @@ pub struct Overview {
     pub alarms: Reading<Vec<Alarm>>,
     /// The last hour's figures.
     pub traffic: Reading<Traffic>,
+    /// The secret's rotations, the newest first: what a chart's bump may come from.
+    pub rotations: Reading<Vec<PastRotation>>,
 }
 
 /// Something that was read, when, and what went wrong if something did.

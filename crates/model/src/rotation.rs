@@ -61,6 +61,28 @@ pub struct SecretDetail {
     pub versions: Vec<SecretVersion>,
 }
 
+impl SecretDetail {
+    /// The version labelled `AWSCURRENT`.
+    pub fn current(&self) -> Option<&SecretVersion> {
+        self.labelled("AWSCURRENT")
+    }
+
+    /// The version labelled `AWSPREVIOUS`.
+    pub fn previous(&self) -> Option<&SecretVersion> {
+        self.labelled("AWSPREVIOUS")
+    }
+
+    /// The version that a rotation in progress, or one that was left half done, holds as `AWSPENDING`.
+    /// On the same version as `AWSCURRENT` the label means that the rotation is done.
+    pub fn pending(&self) -> Option<&SecretVersion> {
+        self.labelled("AWSPENDING").filter(|version| !version.has("AWSCURRENT"))
+    }
+
+    fn labelled(&self, label: &str) -> Option<&SecretVersion> {
+        self.versions.iter().find(|version| version.has(label))
+    }
+}
+
 /// A version of the secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -75,6 +97,13 @@ pub struct SecretVersion {
     pub has_value: bool,
     /// Who started the rotation that made it, where its id says so.
     pub started_by: Option<String>,
+}
+
+impl SecretVersion {
+    /// Whether it has a label.
+    pub fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|held| held == label)
+    }
 }
 
 /// A function that names the secret in its environment.

@@ -31,6 +31,19 @@ impl<T: Clone> Kept<T> {
         Self { every, limit: LIMIT, last: Mutex::new(None) }
     }
 
+    /// The same with another limit for one reading.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Has the next caller read anew, whenever the last attempt was. The value stays for as long as
+    /// that takes, and if it fails.
+    pub(crate) async fn forget(&self) {
+        if let Some(last) = &mut *self.last.lock().await {
+            last.tried = Timestamp(i64::MAX);
+        }
+    }
+
     /// The reading: the last one, or a new one when it is due. When a caller leaves while it reads,
     /// the next one reads anew.
     pub(crate) async fn get<F>(&self, clock: &Clock, read: impl FnOnce() -> F) -> Reading<T>
@@ -61,7 +74,7 @@ impl<T: Clone> Kept<T> {
 
 /// Whether a reading tried at `tried` is to be made anew; also when the clock went back.
 fn due(tried: Timestamp, now: Timestamp, every: Duration) -> bool {
-    u128::try_from(now.0 - tried.0).map_or(true, |age| age >= every.as_millis())
+    u128::try_from(now.0.saturating_sub(tried.0)).map_or(true, |age| age >= every.as_millis())
 }
 
 #[cfg(test)]

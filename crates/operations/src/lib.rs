@@ -4,16 +4,22 @@
 //! - [`Portal`]: the stack it watches and the clients it does so with;
 //! - `overview`: the readings of the overview, one file per source: [`probe`] asks the API itself,
 //!   `function`, `secret`, `alarms` and `traffic` ask AWS;
+//! - [`audit`], `perform`: the one way in for every change, and the record of it;
+//! - `rotation`: the secret's rotation;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm;
 //! - `aws`: the SDK's configuration and its errors in words.
 
 mod alarms;
+pub mod audit;
 mod aws;
 mod function;
 mod kept;
+mod perform;
 mod portal;
 pub mod probe;
+mod rotation;
 mod secret;
 mod traffic;
 
-pub use portal::{Clock, Portal, PortalConfig};
+pub use perform::Operation;
+pub use portal::{Clock, Portal, PortalConfig, Random};

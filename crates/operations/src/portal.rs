@@ -8,12 +8,17 @@ use model::problem::{Problem, ProblemKind};
 use model::stack::Stack;
 use model::time::Timestamp;
 
+use crate::audit::Journal;
 use crate::kept::Kept;
 use crate::probe::Probe;
+use crate::rotation::Readings;
 use crate::{alarms, aws, function, secret, traffic};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where the portal takes random bytes from: fills the buffer.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// How a portal is set up.
 pub struct PortalConfig {
@@ -23,6 +28,10 @@ pub struct PortalConfig {
     pub sandbox: bool,
     /// The time.
     pub clock: Clock,
+    /// Random bytes.
+    pub random: Random,
+    /// Where it is written down what is done.
+    pub journal: Arc<dyn Journal>,
 }
 
 /// One stack, and what is needed to look at it and change it. Cheap to share behind an `Arc`; two
@@ -30,20 +39,25 @@ pub struct PortalConfig {
 pub struct Portal {
     stack: Stack,
     clock: Clock,
+    random: Random,
+    pub(crate) journal: Arc<dyn Journal>,
     probe: Probe,
-    clients: Clients,
+    pub(crate) clients: Clients,
+    pub(crate) readings: Readings,
     health: Kept<Health>,
     function: Kept<Function>,
-    secret: Kept<Secret>,
+    pub(crate) secret: Kept<Secret>,
     alarms: Kept<Vec<Alarm>>,
     traffic: Kept<Traffic>,
 }
 
 /// The SDK's clients, one configuration for all.
-struct Clients {
-    lambda: aws_sdk_lambda::Client,
-    secrets: aws_sdk_secretsmanager::Client,
-    cloudwatch: aws_sdk_cloudwatch::Client,
+pub(crate) struct Clients {
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) trail: aws_sdk_cloudtrail::Client,
 }
 
 impl Portal {
@@ -69,7 +83,12 @@ impl Portal {
                 lambda: aws_sdk_lambda::Client::new(sdk),
                 secrets: aws_sdk_secretsmanager::Client::new(sdk),
                 cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
+                logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
+                trail: aws_sdk_cloudtrail::Client::new(sdk),
             },
+            readings: Readings::new(),
+            random: config.random,
+            journal: config.journal,
             stack: config.stack,
             clock: config.clock,
             // The probe costs an invocation, metrics cost money (USD 0.01 per 1,000 asked for) and
@@ -87,22 +106,40 @@ impl Portal {
         &self.stack
     }
 
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// 32 hexadecimal digits, 128 random bits.
+    pub fn new_id(&self) -> String {
+        let mut bytes = [0_u8; 16];
+        (self.random)(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
     /// within about 5 seconds, whatever AWS does, and is shared between callers: however many ask,
     /// each part is read at most once in its own rhythm (health 5 s, the rest 10 to 30 s).
     pub async fn overview(&self) -> Arc<Overview> {
         let (clients, stack) = (&self.clients, &self.stack);
         let now = (self.clock)();
-        let (health, function, secret, alarms, traffic) = futures::join!(
+        let (health, function, secret, alarms, traffic, rotations) = futures::join!(
             self.health.get(&self.clock, || self.probe.health()),
             self.function.get(&self.clock, || function::read(&clients.lambda, stack)),
             self.secret.get(&self.clock, || secret::read(&clients.secrets, stack)),
             self.alarms.get(&self.clock, || alarms::read(&clients.cloudwatch, stack)),
             self.traffic.get(&self.clock, || traffic::read(&clients.cloudwatch, stack, now)),
+            self.rotations(),
         );
         let now = (self.clock)();
         let stack = stack.clone();
-        Arc::new(Overview { stack, now, health, function, secret, alarms, traffic })
+        Arc::new(Overview { stack, now, health, function, secret, alarms, traffic, rotations })
     }
 }
 

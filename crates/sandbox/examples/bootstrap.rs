@@ -4,14 +4,16 @@
 //! `{"do": "echo"}` and nothing else: the event comes back. The others are in [`perform`]. How it
 //! starts is told by the variable `START`: `exit`, `error`, `sleep`.
 
+#[path = "runtime/api.rs"]
+mod api;
+
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PATH: &str = "/2018-06-01/runtime";
+use api::{Api, PATH};
 
 fn main() -> io::Result<()> {
     let mut api = Api::connect()?;
@@ -82,63 +84,4 @@ fn perform(event: &Value, count: u64, headers: &BTreeMap<String, String>) -> Res
         _ => event.clone(),
     };
     serde_json::to_vec(&answer).map_err(|error| error.to_string())
-}
-
-struct Api {
-    host: String,
-    stream: BufReader<TcpStream>,
-}
-
-impl Api {
-    fn connect() -> io::Result<Self> {
-        let host = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
-        let stream = TcpStream::connect(&host)?;
-        stream.set_nodelay(true)?;
-        Ok(Self { host, stream: BufReader::new(stream) })
-    }
-
-    fn send(&mut self, path: &str, error_type: &str, body: &[u8]) -> io::Result<()> {
-        self.exchange("POST", path, error_type, body).map(drop)
-    }
-
-    fn exchange(
-        &mut self,
-        method: &str,
-        path: &str,
-        error_type: &str,
-        body: &[u8],
-    ) -> io::Result<(BTreeMap<String, String>, Vec<u8>)> {
-        let error_type = match error_type {
-            "" => String::new(),
-            kind => format!("Lambda-Runtime-Function-Error-Type: {kind}\r\n"),
-        };
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{error_type}\r\n",
-            self.host,
-            body.len()
-        );
-        // A body that is refused before its end breaks the pipe; the answer is there all the same.
-        let _ = self.stream.get_mut().write_all(head.as_bytes());
-        let _ = self.stream.get_mut().write_all(body);
-        let mut headers = BTreeMap::new();
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        loop {
-            line.clear();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            match line.trim_end().split_once(':') {
-                Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.trim().to_owned()),
-                None => break,
-            };
-        }
-        let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        if headers.get("connection").is_some_and(|value| value == "close") {
-            *self = Self::connect()?;
-        }
-        Ok((headers, body))
-    }
 }

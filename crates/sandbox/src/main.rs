@@ -40,6 +40,9 @@ struct Options {
     /// The folder of the T-SQL migrations.
     #[arg(long, requires = "demo_zip")]
     demo_migrations: Option<PathBuf>,
+    /// The packaged rotation function; with it the demo world's secret is rotated.
+    #[arg(long, requires = "demo_zip")]
+    demo_rotation_zip: Option<PathBuf>,
     /// No trickle of requests.
     #[arg(long)]
     no_traffic: bool,
@@ -89,7 +92,11 @@ async fn run(sandbox: &Sandbox, options: &Options, stop: &CancellationToken) -> 
     let addresses = sandbox.addresses();
     let ready = match (&options.demo_zip, &options.demo_migrations) {
         (Some(zip), Some(migrations)) => {
-            let parts = demo::Parts { zip: zip.clone(), migrations: migrations.clone() };
+            let parts = demo::Parts {
+                zip: zip.clone(),
+                migrations: migrations.clone(),
+                rotation_zip: options.demo_rotation_zip.clone(),
+            };
             let world = demo::build(sandbox, &parts).await.context("build the demo world")?;
             if !options.no_traffic {
                 tokio::spawn(demo::trickle(Arc::clone(sandbox.context()), addresses.http, stop.clone()));

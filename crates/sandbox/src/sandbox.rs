@@ -20,6 +20,7 @@ use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::gateway::issuer::{self, Issuer};
 use crate::services::apigateway::ApiGateway;
+use crate::services::cloudtrail::CloudTrail;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::lambda::{Lambda, LambdaOptions};
 use crate::services::logs::Logs;
@@ -97,6 +98,7 @@ pub struct Sandbox {
     context: Arc<Context>,
     lambda: Arc<Lambda>,
     metrics: Arc<CloudWatch>,
+    secrets: Arc<SecretsManager>,
     issuer: Arc<Issuer>,
     tds: Arc<Tds>,
     addresses: Addresses,
@@ -153,7 +155,9 @@ impl Sandbox {
         let admin_password = admin_password(&context)?;
         let metrics = CloudWatch::open(context.clone())?;
         let logs = Logs::open(context.clone(), metrics.clone())?;
+        let trail = CloudTrail::open(context.clone())?;
         let secrets = SecretsManager::open(context.clone())?;
+        secrets.record_in(trail.clone());
         let apis = ApiGateway::open(context.clone())?;
         apis.set_port(addresses.http.port());
         let options = LambdaOptions {
@@ -168,7 +172,8 @@ impl Sandbox {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let services: Vec<Arc<dyn Service>> = vec![
             Sts::new(context.clone()),
-            secrets,
+            secrets.clone(),
+            trail,
             logs.clone(),
             metrics.clone(),
             lambda.clone(),
@@ -176,6 +181,7 @@ impl Sandbox {
         ];
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         tasks.spawn(aws::serve(endpoint, aws_listener, stop.clone()));
+        secrets.rotate_with(lambda.clone(), stop.clone());
         let gateway = Gateway::new(context.clone(), apis, lambda.clone(), logs, metrics.clone());
         tasks.spawn(serving("HTTP API", gateway.serve(http_listener, stop.clone())));
         let tds =
@@ -191,6 +197,7 @@ impl Sandbox {
             context,
             lambda,
             metrics,
+            secrets,
             issuer,
             tds,
             addresses,
@@ -234,6 +241,11 @@ impl Sandbox {
     /// The metrics, to have alarms evaluated at once.
     pub fn metrics(&self) -> &CloudWatch {
         &self.metrics
+    }
+
+    /// The secrets, for whoever moves what they name.
+    pub fn secrets(&self) -> &SecretsManager {
+        &self.secrets
     }
 
     /// The token issuer, for tests that need a token.

@@ -37,7 +37,7 @@ async fn the_aws_cli_finds_what_it_finds_on_aws() {
     if !world::foreign_clients() {
         return;
     }
-    let world = World::build().await;
+    let world = World::build_rotating().await;
     let blocking = tokio::task::spawn_blocking(move || {
         invoke(&world);
         secret(&world);
@@ -45,6 +45,7 @@ async fn the_aws_cli_finds_what_it_finds_on_aws() {
         logs(&world);
         metrics(&world);
         identity(&world);
+        rotation(&world);
         world
     });
     blocking.await.expect("the checks ran").sandbox.stop().await;
@@ -180,4 +181,77 @@ fn identity(world: &World) {
     // What the sandbox does not know is refused by name.
     let (ok, _, error) = aws(world, &["sts", "get-session-token"]);
     assert!(!ok && error.contains("GetSessionToken"), "{error}");
+}
+
+/// The whole of a rotation as an admin drives it.
+fn rotation(world: &World) {
+    const SECRET: &str = "learninghub/sqlserver";
+    let call = |arguments: &[&str]| {
+        let (ok, answer, error) = aws(world, arguments);
+        assert!(ok, "{arguments:?}: {error}");
+        answer
+    };
+    let value = |label: &str| {
+        let arguments =
+            ["secretsmanager", "get-secret-value", "--secret-id", SECRET, "--version-stage", label];
+        let answer = call(&arguments);
+        let text = answer["SecretString"].as_str().expect("text");
+        serde_json::from_str::<Value>(text).expect("JSON")
+    };
+    let before = value("AWSCURRENT");
+    assert!(before["masterarn"].as_str().is_some_and(|arn| arn.contains("sqlserver-master")));
+
+    let rotated = call(&["secretsmanager", "rotate-secret", "--secret-id", SECRET]);
+    let version = rotated["VersionId"].as_str().expect("a version").to_owned();
+    let describe = || call(&["secretsmanager", "describe-secret", "--secret-id", SECRET]);
+    let events = || {
+        let name =
+            format!("AttributeKey=ResourceName,AttributeValue={}", rotated["ARN"].as_str().expect("an ARN"));
+        let found = call(&["cloudtrail", "lookup-events", "--lookup-attributes", &name]);
+        found["Events"].as_array().expect("events").clone()
+    };
+    let has_ended = || {
+        events()
+            .iter()
+            .any(|event| ["RotationSucceeded", "RotationFailed"].iter().any(|n| event["EventName"] == *n))
+    };
+    let began = std::time::Instant::now();
+    while !has_ended() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "{}", describe());
+    }
+    let held = describe();
+    let labels = held["VersionIdsToStages"][&version].as_array().cloned().unwrap_or_default();
+    assert!(labels.contains(&"AWSCURRENT".into()), "{held} {:?}", events());
+    assert_eq!(held["RotationEnabled"], true);
+    assert!(!held["LastRotatedDate"].is_null() && !held["NextRotationDate"].is_null(), "{held}");
+    let after = value("AWSCURRENT");
+    assert_eq!(
+        (&before["username"], &after["username"]),
+        (&"learninghub_app".into(), &"learninghub_app_clone".into())
+    );
+    assert!(before["password"] != after["password"] && value("AWSPREVIOUS") == before);
+
+    let named = |name: &str| {
+        let events = events();
+        let event = events.iter().find(|event| event["EventName"] == name).expect(name).clone();
+        let record: Value =
+            serde_json::from_str(event["CloudTrailEvent"].as_str().expect("text")).expect("JSON");
+        record
+    };
+    assert_eq!(named("RotationSucceeded")["additionalEventData"]["SecretId"], rotated["ARN"]);
+    assert_eq!(named("RotateSecret")["requestParameters"]["secretId"], SECRET);
+    assert_eq!(named("TestRotationSucceeded")["eventType"], "AwsServiceEvent");
+
+    let (ok, _, error) = aws(
+        world,
+        &[
+            "secretsmanager",
+            "rotate-secret",
+            "--secret-id",
+            SECRET,
+            "--rotation-rules",
+            "ScheduleExpression=rate(1 hour)",
+        ],
+    );
+    assert!(!ok && error.contains("InvalidParameterException"), "{error}");
 }

@@ -50,7 +50,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let peer = peer(workspace, &folder)?;
     println!("==> the function");
     let function = match options.host {
-        false => package::build(workspace, Architecture::of_this_machine()?)?,
+        false => {
+            let architecture = Architecture::of_this_machine()?;
+            package::build(workspace, architecture)?;
+            package::program(workspace, architecture, "api")
+        }
         true => for_this_machine(workspace)?,
     };
     println!("==> the benchmark");

@@ -1,4 +1,4 @@
-//! The function package that the sandbox runs: the dev build for this very machine, zipped as AWS
+//! The function packages that the sandbox runs: the dev build for this very machine, zipped as AWS
 //! would take it. Its symbols stay in: 37 MB unpacked and 11 MB zipped are far below Lambda's limits,
 //! and a stripped 23 MB would need a tool that a laptop may not have.
 
@@ -10,11 +10,11 @@ use anyhow::Result;
 use crate::archive::{self, Effort};
 use crate::workspace::Workspace;
 
-/// Zips the `api` binary of the dev build into `lambda/host/api.zip` under the target directory and
-/// returns its path. Does nothing if the zip was made from the same binary.
-pub fn build(workspace: &Workspace) -> Result<PathBuf> {
-    let program = workspace.binary("api");
-    let zip = workspace.target.join("lambda/host/api.zip");
+/// Zips a function's binary of the dev build (`api`, `rotation`) into `lambda/host/<name>.zip` under the
+/// target directory and returns its path. Does nothing if the zip was made from the same binary.
+pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let program = workspace.binary(name);
+    let zip = workspace.target.join("lambda/host").join(format!("{name}.zip"));
     let stamp = zip.with_extension("source");
     let source = archive::sha256(&program)?;
     if zip.is_file() && fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == source) {

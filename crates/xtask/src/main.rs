@@ -11,7 +11,7 @@
 //! - [`check`]: the part of it that needs no test to run: format, lints, arrows, dependencies;
 //! - [`package`]: the functions as AWS takes them;
 //! - [`bench`]: a function held against the one it replaces;
-//! - [`site`] with [`css`]: the browser's half of the portal; [`host_zip`]: the function the sandbox runs;
+//! - [`site`] with [`css`]: the browser's half of the portal; [`host_zip`]: the functions the sandbox runs;
 //! - [`stack`]: the two programs as child processes, their ports and their state;
 //! - [`setup`]: what must be on the machine; [`workspace`], [`metadata`]: where things are;
 //! - [`process`], [`phases`], [`counts`], [`archive`], [`elf`]: the tools of the above.
@@ -58,7 +58,8 @@ enum Task {
     Check,
     /// Only the browser's half of the portal: `target/site`.
     Site,
-    /// The function packages for AWS: `target/lambda/<architecture>/api.zip`.
+    /// The function packages for AWS: `target/lambda/<architecture>/api.zip` and
+    /// `rotation.zip`.
     Package(package::Options),
     /// Measurements, with what they should come to beside them. Fails for no number.
     Bench(bench::Options),

@@ -1,5 +1,5 @@
-//! The functions as AWS takes them: `lambda/<architecture>/api.zip` under the target directory, and
-//! `lambda/api.zip`, which is the arm64 one.
+//! The functions as AWS takes them: `lambda/<architecture>/api.zip` and `rotation.zip` under the target
+//! directory, and `lambda/api.zip` and `lambda/rotation.zip`, which are the arm64 ones.
 //!
 //! Static programs (musl), so that they depend on no version of a C library, and the same to the
 //! byte for the same sources, so that a SHA-256 tells whether a function runs what is in the
@@ -22,6 +22,8 @@ use crate::{process, setup};
 
 /// The profile of the root `Cargo.toml` that functions are built with.
 pub const PROFILE: &str = "lambda";
+/// The functions: the names of their programs.
+const FUNCTIONS: [&str; 2] = ["api", "rotation"];
 
 /// Options of `cargo xtask package`.
 #[derive(Debug, clap::Args)]
@@ -39,37 +41,43 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     };
     let folder = workspace.target.join("lambda");
     for architecture in wanted {
-        println!("\n==> api for {}", architecture.name());
-        let began = Instant::now();
-        let program = build(workspace, architecture)?;
-        let content =
-            fs::read(&program).with_context(|| format!("the build left no {}", program.display()))?;
-        elf::check_static(&content, architecture).with_context(|| format!("{}", program.display()))?;
-        let zip = folder.join(architecture.name()).join("api.zip");
-        let package = archive::write(&program, &zip, Effort::Small)?;
-        println!("    {}", workspace::short(workspace, &zip));
-        println!(
-            "    {:.2} MB, {:.2} MB unpacked, in {}",
-            megabytes(package.zipped),
-            megabytes(package.unpacked),
-            seconds(began.elapsed())
-        );
-        println!("    sha256 {}", package.sha256);
-        if architecture == Architecture::Arm64 {
-            let default = folder.join("api.zip");
-            fs::copy(&zip, &default)?;
-            println!("    also as {}", workspace::short(workspace, &default));
+        build(workspace, architecture)?;
+        for name in FUNCTIONS {
+            pack(workspace, &folder, architecture, name)?;
         }
     }
     Ok(())
 }
 
-/// Builds the function for Lambda, and returns the program.
-pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+/// Checks a built function, zips it and prints its size and hash.
+fn pack(workspace: &Workspace, folder: &Path, architecture: Architecture, name: &str) -> Result<()> {
+    println!("\n==> {name} for {}", architecture.name());
+    let program = program(workspace, architecture, name);
+    let content = fs::read(&program).with_context(|| format!("the build left no {}", program.display()))?;
+    elf::check_static(&content, architecture).with_context(|| format!("{}", program.display()))?;
+    let file = format!("{name}.zip");
+    let zip = folder.join(architecture.name()).join(&file);
+    let package = archive::write(&program, &zip, Effort::Small)?;
+    println!("    {}", workspace::short(workspace, &zip));
+    println!("    {:.2} MB, {:.2} MB unpacked", megabytes(package.zipped), megabytes(package.unpacked));
+    println!("    sha256 {}", package.sha256);
+    if architecture == Architecture::Arm64 {
+        let default = folder.join(&file);
+        fs::copy(&zip, &default)?;
+        println!("    also as {}", workspace::short(workspace, &default));
+    }
+    Ok(())
+}
+
+/// Builds the functions for Lambda, one command for both: they share all their dependencies.
+pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<()> {
+    println!("\n==> functions for {}", architecture.name());
+    let began = Instant::now();
     let target = triple(architecture);
     setup::rust_target(workspace, target)?;
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--package=api-function", "--bin=api"]);
+    cargo.args(["build", "--locked", "--package=api-function"]);
+    cargo.args(FUNCTIONS.map(|name| format!("--bin={name}")));
     cargo.args(["--profile", PROFILE, "--target", target]);
     let cargo_home = cargo_home()?;
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags(&workspace.root, &cargo_home));
@@ -77,7 +85,13 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
     cargo.env(format!("CC_{underscored}"), c_compiler(architecture)?);
     cargo.env(format!("CFLAGS_{underscored}"), C_FLAGS);
     process::run(&mut cargo)?;
-    Ok(workspace.target.join(target).join(PROFILE).join("api"))
+    println!("    in {}", seconds(began.elapsed()));
+    Ok(())
+}
+
+/// Where a built function is.
+pub fn program(workspace: &Workspace, architecture: Architecture, name: &str) -> PathBuf {
+    workspace.target.join(triple(architecture)).join(PROFILE).join(name)
 }
 
 fn triple(architecture: Architecture) -> &'static str {

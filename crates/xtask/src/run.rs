@@ -35,7 +35,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     println!("==> building");
     workspace.build()?;
-    let zip = host_zip::build(workspace)?;
+    let zip = host_zip::build(workspace, "api")?;
+    let rotation_zip = host_zip::build(workspace, "rotation")?;
     println!("==> building the browser's part");
     let site = site::build(workspace)?;
     println!("{site}");
@@ -46,6 +47,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         state: &state,
         ports: &options.ports,
         zip: &zip,
+        rotation_zip: &rotation_zip,
         site: &site.folder,
         traffic: !options.no_traffic,
     };

@@ -41,10 +41,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut phases = Phases::default();
     let filter = options.filter.as_deref();
     check::all(workspace, &mut phases)?;
-    let mut zip = None;
+    let mut zips = None;
     let built = phases.step("build", || {
         workspace.build()?;
-        zip = Some(host_zip::build(workspace)?);
+        zips = Some([host_zip::build(workspace, "api")?, host_zip::build(workspace, "rotation")?]);
         Ok(())
     })?;
     if built {
@@ -59,8 +59,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             built_site = Some(site.folder);
             Ok(())
         })?;
-        if let (Some(zip), Some(site)) = (zip, built_site) {
-            phases.tests("tests in a browser", || browser_tests(workspace, &zip, &site, filter))?;
+        if let (Some(zips), Some(site)) = (zips, built_site) {
+            phases.tests("tests in a browser", || browser_tests(workspace, &zips, &site, filter))?;
         }
     }
     let total = phases.total();
@@ -115,7 +115,12 @@ fn judged(ran: &Ran, counts: Option<Counts>) -> Result<Counts> {
 }
 
 /// Playwright against a stack of its own: state that begins empty, ports that are free.
-fn browser_tests(workspace: &Workspace, zip: &Path, site: &Path, filter: Option<&str>) -> Result<Counts> {
+fn browser_tests(
+    workspace: &Workspace,
+    [zip, rotation_zip]: &[PathBuf; 2],
+    site: &Path,
+    filter: Option<&str>,
+) -> Result<Counts> {
     let end2end = workspace.root.join("end2end");
     setup::node_packages(&end2end, "the tests in a browser (`--no-browser` leaves them out)")?;
     let chromium = setup::chromium()?;
@@ -124,7 +129,7 @@ fn browser_tests(workspace: &Workspace, zip: &Path, site: &Path, filter: Option<
 
     let state = State::open(&workspace.target.join("e2e"), true)?;
     let ports = Ports::free()?;
-    let plan = Plan { state: &state, ports: &ports, zip, site, traffic: true };
+    let plan = Plan { state: &state, ports: &ports, zip, rotation_zip, site, traffic: true };
     let mut stack = Stack::start(workspace, &plan)?;
     let report = state.folder().join("report.json");
     let mut playwright = npx(&end2end, "playwright");

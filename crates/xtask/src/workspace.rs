@@ -54,7 +54,7 @@ impl Workspace {
     /// one by one would build most dependencies several times.
     pub fn build(&self) -> Result<()> {
         process::run(self.cargo().args(["build", "--workspace"]))?;
-        for name in ["lockkeeper", "lockkeeper-sandbox", "api"] {
+        for name in ["lockkeeper", "lockkeeper-sandbox", "api", "rotation"] {
             let binary = self.binary(name);
             ensure!(binary.is_file(), "the build left no {}", binary.display());
         }

@@ -2,13 +2,22 @@
 //! somebody who is signed in. What goes wrong is answered as problem details (RFC 9457).
 
 mod overview;
+mod secret;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post, put};
 
 use super::App;
 
 /// All of the API's routes.
 pub fn routes() -> Router<App> {
-    Router::new().route("/api/v1/overview", get(overview::get))
+    Router::new()
+        .route("/api/v1/overview", get(overview::get))
+        .route("/api/v1/confirmation", post(secret::confirm))
+        .route("/api/v1/secret", get(secret::get))
+        .route("/api/v1/secret/rotations", post(secret::rotate))
+        .route("/api/v1/secret/rotations/{id}", get(secret::rotation))
+        .route("/api/v1/secret/rehearsals", post(secret::rehearse))
+        .route("/api/v1/secret/repairs", post(secret::repair))
+        .route("/api/v1/secret/schedule", put(secret::schedule))
 }

@@ -14,6 +14,8 @@ use crate::Sandbox;
 pub const DATABASE: &str = "LearningHub";
 /// The application's login, a reader and writer of that database and nothing more.
 pub const LOGIN: &str = "learninghub_app";
+/// The login that the rotation function changes the application's with.
+pub const SUPERUSER: &str = "lockkeeper_rotation";
 
 /// How long connecting, or one batch, may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -44,23 +46,45 @@ pub(super) async fn migrate(sandbox: &Sandbox, ca: &str, migrations: &Path) -> R
 }
 
 /// Makes the application's login with this password, or gives it this password where it exists.
-/// The password comes from Secrets Manager's generator and is alphanumeric.
 pub(super) async fn set_login(sandbox: &Sandbox, ca: &str, password: &str) -> Result<()> {
-    anyhow::ensure!(password.chars().all(|c| c.is_ascii_alphanumeric()), "the password is not alphanumeric");
     let mut master = connect(sandbox, ca, "master").await?;
-    let login = format!(
-        "IF NOT EXISTS (SELECT 1 FROM sys.sql_logins WHERE name = N'{LOGIN}') CREATE LOGIN [{LOGIN}] WITH PASSWORD = N'{password}', DEFAULT_DATABASE = [{DATABASE}] \
-         ELSE ALTER LOGIN [{LOGIN}] WITH PASSWORD = N'{password}'"
-    );
-    batch(&mut master, &login).await?;
+    batch(&mut master, &login(LOGIN, DATABASE, password)?).await?;
+    set_user(sandbox, ca, LOGIN, &["db_datareader", "db_datawriter"]).await
+}
+
+/// Makes the login with which the rotation function changes others, or gives it this password.
+///
+/// It is no member of sysadmin. `ALTER ANY LOGIN` lets it make the second user's login and change both
+/// passwords, and see all logins with their options; `db_owner` of the database lets it make the user
+/// there, put it into roles, fixed ones too, and grant it what the first one has. In another database
+/// that the application uses it would have to be a user with that role as well, and for an application
+/// login with server roles, sysadmin: only such a one gives them.
+pub(super) async fn set_superuser(sandbox: &Sandbox, ca: &str, password: &str) -> Result<()> {
+    let mut master = connect(sandbox, ca, "master").await?;
+    batch(&mut master, &login(SUPERUSER, "master", password)?).await?;
+    batch(&mut master, &format!("GRANT ALTER ANY LOGIN TO [{SUPERUSER}]")).await?;
+    set_user(sandbox, ca, SUPERUSER, &["db_owner"]).await
+}
+
+/// The statement that makes a login or changes its password, which comes from Secrets Manager's
+/// generator and is alphanumeric.
+fn login(name: &str, database: &str, password: &str) -> Result<String> {
+    anyhow::ensure!(password.chars().all(|c| c.is_ascii_alphanumeric()), "the password is not alphanumeric");
+    Ok(format!(
+        "IF NOT EXISTS (SELECT 1 FROM sys.sql_logins WHERE name = N'{name}') CREATE LOGIN [{name}] WITH PASSWORD = N'{password}', DEFAULT_DATABASE = [{database}] \
+         ELSE ALTER LOGIN [{name}] WITH PASSWORD = N'{password}'"
+    ))
+}
+
+async fn set_user(sandbox: &Sandbox, ca: &str, login: &str, roles: &[&str]) -> Result<()> {
     let mut connection = connect(sandbox, ca, DATABASE).await?;
     let user = format!(
-        "IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'{LOGIN}') \
-         CREATE USER [{LOGIN}] FOR LOGIN [{LOGIN}]"
+        "IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'{login}') \
+         CREATE USER [{login}] FOR LOGIN [{login}]"
     );
     batch(&mut connection, &user).await?;
-    for role in ["db_datareader", "db_datawriter"] {
-        batch(&mut connection, &format!("ALTER ROLE [{role}] ADD MEMBER [{LOGIN}]")).await?;
+    for role in roles {
+        batch(&mut connection, &format!("ALTER ROLE [{role}] ADD MEMBER [{login}]")).await?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 
 mod database;
 mod http_api;
+mod rotation;
 mod stack;
 mod traffic;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub use database::{DATABASE, LOGIN};
+pub use database::{DATABASE, LOGIN, SUPERUSER};
 pub use traffic::trickle;
 
 use crate::Sandbox;
@@ -27,6 +28,10 @@ pub const FUNCTION: &str = "learninghub-api-handler";
 pub const ALIAS: &str = "live";
 /// The secret's name in the guide.
 pub const SECRET_ID: &str = "learninghub/sqlserver";
+/// The name of the superuser's secret, which the rotation function reads.
+pub const MASTER_SECRET_ID: &str = "learninghub/sqlserver-master";
+/// The rotation function's name.
+pub const ROTATION_FUNCTION: &str = "learninghub-rotation";
 /// The HTTP API's name in the guide.
 pub const API: &str = "learninghub-api";
 /// What a token must be for.
@@ -41,6 +46,8 @@ pub struct Parts {
     pub zip: PathBuf,
     /// The folder of the T-SQL migrations.
     pub migrations: PathBuf,
+    /// The packaged rotation function; without it the secret is not rotated.
+    pub rotation_zip: Option<PathBuf>,
 }
 
 /// Where the demo world is, for whoever starts a portal on it.
@@ -108,17 +115,22 @@ pub async fn build(sandbox: &Sandbox, parts: &Parts) -> Result<World> {
     let ca_file = sandbox.context().path("ca.pem");
     let ca = authority(sandbox)?;
     let stack = stack::Builder::new(sandbox, ca.clone()).await;
+    // First, as a rotation that was cut begins again in a moment.
+    rotation::follow_the_server(sandbox).context("put the secrets' port right")?;
     database::migrate(sandbox, &ca, &parts.migrations).await.context("migrate the database")?;
     // A secret without a login, or a login without a secret, is a build that was cut: the password
     // is set anew until both are there.
-    if !stack.has_secret().await.context("look for the secret")? {
+    if !stack.has_secret(SECRET_ID).await? {
         let password = stack.new_password().await.context("make a password")?;
         database::set_login(sandbox, &ca, &password).await.context("make the application's login")?;
-        stack.store_secret(&password).await.context("store the secret")?;
+        stack.store_secret(SECRET_ID, LOGIN, &password, Some(DATABASE)).await.context("store the secret")?;
     }
     stack.function(&parts.zip).await.context("deploy the function")?;
     let api_id = stack.http_api().await.context("build the HTTP API")?;
     stack.alarms(&api_id).await.context("set the alarms")?;
+    if let Some(zip) = &parts.rotation_zip {
+        rotation::build(sandbox, &stack, &ca, zip).await.context("set up the rotation")?;
+    }
     let addresses = sandbox.addresses();
     Ok(World {
         aws_endpoint: sandbox.aws_endpoint(),

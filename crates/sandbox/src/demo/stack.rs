@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::builders::EnvironmentBuilder;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
     TracingConfig, TracingMode, VpcConfig,
@@ -18,13 +19,24 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::database::{DATABASE, LOGIN};
 use super::{ALIAS, FUNCTION, SECRET_ID, STAGE};
 use crate::Sandbox;
 
 /// The function's time limit in seconds: below the HTTP API's 30 s, so that the function can still
 /// answer for itself.
 const TIMEOUT: i32 = 15;
+
+/// A function as it is to be.
+pub(super) struct Wanted {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    /// In seconds.
+    pub(super) timeout: i32,
+    /// In MB.
+    pub(super) memory: i32,
+    pub(super) environment: Environment,
+}
+
 /// Builds the stack, step by step.
 pub(super) struct Builder {
     pub(super) account: String,
@@ -35,7 +47,7 @@ pub(super) struct Builder {
     ca: String,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) apis: aws_sdk_apigatewayv2::Client,
-    secrets: aws_sdk_secretsmanager::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
 }
@@ -64,32 +76,13 @@ impl Builder {
         }
     }
 
-    /// Whether the secret is there. When the local TDS server has moved to another port since, the
-    /// secret is put right.
-    pub(super) async fn has_secret(&self) -> Result<bool> {
-        let held = match self.secrets.get_secret_value().secret_id(SECRET_ID).send().await {
-            Ok(held) => held,
-            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(false),
-            // Marked for deletion, or without a current version: somebody did that, and it is for the
-            // portal to show.
-            Err(error) if error.code() == Some("InvalidRequestException") => return Ok(true),
-            Err(error) => return Err(error).context("read the secret"),
-        };
-        // What is no object with a port is somebody's own doing as well.
-        let value = serde_json::from_str(held.secret_string().unwrap_or_default());
-        if let Ok(serde_json::Value::Object(mut value)) = value
-            && value.get("port").is_some_and(|port| *port != self.tds_port)
-        {
-            value.insert("port".to_owned(), self.tds_port.into());
-            let value = serde_json::Value::Object(value);
-            self.secrets
-                .put_secret_value()
-                .secret_id(SECRET_ID)
-                .secret_string(value.to_string())
-                .send()
-                .await?;
+    /// Whether a secret is there.
+    pub(super) async fn has_secret(&self, id: &str) -> Result<bool> {
+        match self.secrets.describe_secret().secret_id(id).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(false),
+            Err(error) => Err(error).context("look for the secret"),
         }
-        Ok(true)
     }
 
     pub(super) async fn new_password(&self) -> Result<String> {
@@ -98,57 +91,84 @@ impl Builder {
         made.random_password.context("no password was given")
     }
 
-    pub(super) async fn store_secret(&self, password: &str) -> Result<()> {
-        let value = serde_json::json!({
+    /// Stores a login's secret; the superuser's names no database.
+    pub(super) async fn store_secret(
+        &self,
+        id: &str,
+        login: &str,
+        password: &str,
+        database: Option<&str>,
+    ) -> Result<()> {
+        let mut value = serde_json::json!({
             "engine": "sqlserver", "host": "localhost", "port": self.tds_port,
-            "username": LOGIN, "password": password, "dbname": DATABASE,
+            "username": login, "password": password,
         });
-        self.secrets.create_secret().name(SECRET_ID).secret_string(value.to_string()).send().await?;
+        if let Some(database) = database {
+            value["dbname"] = database.into();
+        }
+        self.secrets.create_secret().name(id).secret_string(value.to_string()).send().await?;
         Ok(())
     }
 
-    /// Creates the function, or brings its code up to date, and points the alias at that version.
+    /// Deploys the API's function and points the alias at that version.
     pub(super) async fn function(&self, zip: &Path) -> Result<()> {
+        let environment = self.environment().variables("SECRET_ID", SECRET_ID).build();
+        let wanted = Wanted {
+            name: FUNCTION,
+            description: "LearningHub HTTP API",
+            timeout: TIMEOUT,
+            memory: 512,
+            environment,
+        };
+        let hash = self.deploy(&wanted, zip).await?;
+        let published =
+            self.lambda.publish_version().function_name(FUNCTION).code_sha256(hash).send().await?;
+        let version = published.version().context("no version was published")?;
+        // A version that is still Pending can't be invoked: the alias must not name it yet.
+        self.settled(FUNCTION, version).await?;
+        self.alias(version).await
+    }
+
+    /// Creates a function, or brings its code up to date. Gives back the code's hash.
+    pub(super) async fn deploy(&self, wanted: &Wanted, zip: &Path) -> Result<String> {
         let bytes = std::fs::read(zip).with_context(|| format!("read {}", zip.display()))?;
         let hash = STANDARD.encode(Sha256::digest(&bytes));
-        self.log_group(&format!("/aws/lambda/{FUNCTION}")).await?;
-        match self.lambda.get_function_configuration().function_name(FUNCTION).send().await {
-            Err(error) if error.code() == Some("ResourceNotFoundException") => self.create(bytes).await?,
+        let name = wanted.name;
+        self.log_group(&format!("/aws/lambda/{name}")).await?;
+        match self.lambda.get_function_configuration().function_name(name).send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                self.create(wanted, bytes).await?;
+            }
             Err(error) => return Err(error).context("read the function"),
             Ok(facts) if facts.code_sha256() == Some(&hash) => {}
             Ok(_) => {
                 self.lambda
                     .update_function_code()
-                    .function_name(FUNCTION)
+                    .function_name(name)
                     .zip_file(Blob::new(bytes))
                     .send()
                     .await?;
             }
         }
-        self.settled("$LATEST").await?;
-        let published =
-            self.lambda.publish_version().function_name(FUNCTION).code_sha256(hash).send().await?;
-        let version = published.version().context("no version was published")?;
-        // A version that is still Pending can't be invoked: the alias must not name it yet.
-        self.settled(version).await?;
-        self.alias(version).await
+        self.settled(name, "$LATEST").await?;
+        Ok(hash)
     }
 
-    async fn create(&self, zip: Vec<u8>) -> Result<()> {
+    async fn create(&self, wanted: &Wanted, zip: Vec<u8>) -> Result<()> {
         let architecture =
             if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X8664 };
         self.lambda
             .create_function()
-            .function_name(FUNCTION)
-            .description("LearningHub HTTP API")
+            .function_name(wanted.name)
+            .description(wanted.description)
             .runtime(Runtime::Providedal2023)
             .handler("bootstrap")
             .architectures(architecture)
             .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
             .role(format!("arn:aws:iam::{}:role/LearningHubLambdaRole", self.account))
-            .timeout(TIMEOUT)
-            .memory_size(512)
-            .environment(self.environment())
+            .timeout(wanted.timeout)
+            .memory_size(wanted.memory)
+            .environment(wanted.environment.clone())
             .vpc_config(
                 VpcConfig::builder()
                     .subnet_ids("subnet-0a1b2c3d4e5f60718")
@@ -163,21 +183,18 @@ impl Builder {
         Ok(())
     }
 
-    fn environment(&self) -> Environment {
-        Environment::builder()
-            .variables("SECRET_ID", SECRET_ID)
-            .variables("SQL_TLS", "required")
-            .variables("SQL_CA", &self.ca)
-            .build()
+    /// What every function needs to reach the database.
+    pub(super) fn environment(&self) -> EnvironmentBuilder {
+        Environment::builder().variables("SQL_TLS", "required").variables("SQL_CA", &self.ca)
     }
 
     /// Waits until a version is active and its last update through, for 30 s at most.
-    async fn settled(&self, version: &str) -> Result<()> {
+    async fn settled(&self, function: &str, version: &str) -> Result<()> {
         for _ in 0..300 {
             let facts = self
                 .lambda
                 .get_function_configuration()
-                .function_name(FUNCTION)
+                .function_name(function)
                 .qualifier(version)
                 .send()
                 .await?;

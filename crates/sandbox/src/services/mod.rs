@@ -1,6 +1,7 @@
 //! The services behind the AWS endpoint, one module each.
 
 pub mod apigateway;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod lambda;
 pub mod logs;

@@ -15,11 +15,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::Context;
-use sandbox::aws::{AwsEndpoint, serve};
+use sandbox::aws::{AwsEndpoint, Service, serve};
 use sandbox::context::ManualClock;
+use sandbox::services::cloudtrail::CloudTrail;
 use sandbox::services::cloudwatch::CloudWatch;
 use sandbox::services::lambda::{Lambda, LambdaOptions, Tuning};
 use sandbox::services::logs::Logs;
+use sandbox::services::secretsmanager::SecretsManager;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +49,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub lambda: Arc<Lambda>,
     pub client: Client,
-    /// Where Lambda, CloudWatch and CloudWatch Logs answer.
+    /// Where Lambda, CloudWatch, CloudWatch Logs, Secrets Manager and CloudTrail answer.
     pub url: String,
     stop: CancellationToken,
 }
@@ -55,6 +57,11 @@ pub struct World {
 impl World {
     pub async fn start(folder: &Path, plan: Plan) -> Self {
         let clock = ManualClock::new("2026-08-04T12:00:00Z".parse::<DateTime<Utc>>().unwrap());
+        Self::start_at(folder, plan, clock).await
+    }
+
+    /// The same with a clock, which an earlier world may have had.
+    pub async fn start_at(folder: &Path, plan: Plan, clock: Arc<ManualClock>) -> Self {
         let context = Context::for_tests(folder, clock.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -68,8 +75,13 @@ impl World {
         let logs = Logs::open(context.clone(), metrics.clone()).unwrap();
         let lambda =
             Lambda::open_tuned(context.clone(), logs.clone(), metrics.clone(), options, tuning).unwrap();
-        let endpoint = Arc::new(AwsEndpoint::new(context.clone(), vec![lambda.clone(), logs, metrics]));
         let stop = CancellationToken::new();
+        let trail = CloudTrail::open(context.clone()).unwrap();
+        let secrets = SecretsManager::open(context.clone()).unwrap();
+        secrets.record_in(trail.clone());
+        secrets.rotate_with(lambda.clone(), stop.clone());
+        let services: Vec<Arc<dyn Service>> = vec![lambda.clone(), logs, metrics, secrets, trail];
+        let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         tokio::spawn(serve(endpoint, listener, stop.clone()));
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version_latest()
@@ -186,10 +198,19 @@ pub fn other_zip() -> Vec<u8> {
     zipped(&[("bootstrap", &bootstrap(), 0o755), ("other.txt", b"other", 0o644)])
 }
 
+/// The tests' rotation function, zipped.
+pub fn rotator_zip() -> Vec<u8> {
+    zipped(&[("bootstrap", &example("rotator"), 0o755)])
+}
+
 fn bootstrap() -> Vec<u8> {
-    // target/PROFILE/deps/lambda-HASH, beside target/PROFILE/examples/bootstrap.
+    example("bootstrap")
+}
+
+fn example(name: &str) -> Vec<u8> {
+    // target/PROFILE/deps/lambda-HASH, beside target/PROFILE/examples/NAME.
     let test = std::env::current_exe().unwrap();
-    let path: PathBuf = test.parent().and_then(Path::parent).unwrap().join("examples/bootstrap");
+    let path: PathBuf = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}; build it with: cargo build --workspace --examples", path.display())
     })

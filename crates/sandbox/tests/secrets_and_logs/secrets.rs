@@ -251,8 +251,10 @@ async fn a_rotation_is_walked_through_by_hand() {
         (token(2), vec!["AWSCURRENT".to_owned(), "AWSPENDING".to_owned()]),
     ]);
     assert_eq!(told.version_ids_to_stages(), Some(&expected));
-    assert_eq!(refusal(client.rotate_secret().secret_id("s").send().await).0, "SandboxUnsupported");
-    assert_eq!(refusal(client.cancel_rotate_secret().secret_id("s").send().await).0, "SandboxUnsupported");
+    // No rotation hangs any more: what is missing now is a function.
+    let (code, message) = refusal(client.rotate_secret().secret_id("s").send().await);
+    assert_eq!(code, "InvalidRequestException");
+    assert!(message.contains("No Lambda rotation function ARN"), "{message}");
 
     // A label on nothing but itself: `p` never had a value, so it can't even be named.
     let nowhere = client

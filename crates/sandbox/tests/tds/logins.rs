@@ -225,6 +225,60 @@ async fn rights_are_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_which_rights_is_in_the_catalogues() {
+    let running = Running::start().await;
+    let mut admin = with_app(&running).await;
+    let statements = [
+        "CREATE ROLE readers; ALTER ROLE readers ADD MEMBER app_user",
+        "GRANT SELECT ON dbo.t TO app_user WITH GRANT OPTION; DENY DELETE ON SCHEMA::dbo TO readers",
+        "GRANT CREATE TABLE TO app_user; ALTER USER app_user WITH DEFAULT_SCHEMA = dbo",
+        "USE master; ALTER SERVER ROLE dbcreator ADD MEMBER app; GRANT ALTER ANY LOGIN TO app; USE lab",
+    ];
+    for statement in statements {
+        run(&mut admin, statement).await;
+    }
+    let rights = "SELECT u.name + '/' + p.state + '/' + p.permission_name + '/' + ISNULL(o.name, ISNULL(s.name, '')) AS x
+         FROM sys.database_permissions AS p
+         JOIN sys.database_principals AS u ON u.principal_id = p.grantee_principal_id
+         LEFT JOIN sys.all_objects AS o ON p.class = 1 AND o.object_id = p.major_id
+         LEFT JOIN sys.schemas AS s ON p.class = 3 AND s.schema_id = p.major_id ORDER BY x";
+    let found = texts(&mut admin, rights).await;
+    assert_eq!(found, "app_user/G/CREATE TABLE/,app_user/W/SELECT/t,readers/D/DELETE/dbo");
+    let users = "SELECT u.name + '=' + p.name FROM sys.database_principals AS u
+         JOIN sys.server_principals AS p ON p.sid = u.sid ORDER BY u.name";
+    assert_eq!(texts(&mut admin, users).await, "app_user=app,dbo=admin");
+    let server = "SELECT r.name FROM sys.server_role_members AS m
+         JOIN sys.server_principals AS p ON p.principal_id = m.member_principal_id
+         JOIN sys.server_principals AS r ON r.principal_id = m.role_principal_id WHERE p.name = 'app'
+         UNION ALL SELECT g.state + ' ' + g.permission_name FROM sys.server_permissions AS g
+         JOIN sys.server_principals AS p ON p.principal_id = g.grantee_principal_id WHERE p.name = 'app'";
+    assert_eq!(texts(&mut admin, server).await, "dbcreator,G ALTER ANY LOGIN");
+    run(&mut admin, "CREATE DATABASE other").await;
+    let mut sql = running.login("app", APP, "").await.unwrap();
+    let access =
+        "SELECT CONCAT(HAS_DBACCESS('lab'), HAS_DBACCESS('other'), ISNULL(HAS_DBACCESS('nothing'), 9))";
+    assert_eq!(texts(&mut sql, access).await, "109");
+    // What one has WITH GRANT OPTION one may pass on, and nothing else.
+    run(&mut sql, "GRANT SELECT ON dbo.t TO readers").await;
+    assert_eq!(number(&mut sql, "GRANT UPDATE ON dbo.t TO readers").await, 4613);
+    assert_eq!(number(&mut sql, "GRANT SELECT ON SCHEMA::dbo TO readers").await, 4613);
+    run(&mut admin, "REVOKE SELECT ON dbo.t FROM app_user CASCADE").await;
+    assert_eq!(number(&mut sql, "GRANT SELECT ON dbo.t TO readers").await, 4613);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_must_be_changed_does_not_open() {
+    let running = Running::start().await;
+    let mut admin = with_app(&running).await;
+    run(&mut admin, &format!("ALTER LOGIN app WITH PASSWORD = '{APP}' MUST_CHANGE, CHECK_EXPIRATION = ON"))
+        .await;
+    assert_eq!(refusal(&running, "app", APP, "").await.0, 18488);
+    assert_eq!(refusal(&running, "app", "wrong", "").await.0, 18456);
+    run(&mut admin, &format!("ALTER LOGIN app WITH PASSWORD = '{APP}'")).await;
+    running.login("app", APP, "").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_nowhere_in_the_state() {
     let running = Running::start().await;
     let admin = with_app(&running).await;

@@ -23,13 +23,36 @@ impl World {
 
     /// The same in a folder that may hold an earlier one's state, on other ports.
     pub async fn build_in(folder: TempDir) -> Self {
+        Self::build_with(folder, false).await
+    }
+
+    /// The same with the rotation function too.
+    pub async fn build_rotating() -> Self {
+        Self::build_with(tempfile::tempdir().expect("a folder"), true).await
+    }
+
+    /// The same in a folder that may hold an earlier one's state, with the rotation function or
+    /// without.
+    pub async fn build_with(folder: TempDir, rotating: bool) -> Self {
         let zip = folder.path().join("api.zip");
-        demo::package(&function_binary(), &zip).expect("the function is packaged");
+        package(&function_binary(), &zip);
+        let rotation_zip = rotating.then(|| folder.path().join("rotation.zip"));
+        if let Some(zip) = &rotation_zip {
+            package(&binary("rotation"), zip);
+        }
         let config = Config { ports: Ports::ANY, ..Config::new(folder.path().join("state")) };
         let sandbox = Sandbox::start(config).await.expect("the sandbox starts");
-        let parts = demo::Parts { zip, migrations: workspace().join("api-function/migrations") };
+        let migrations = workspace().join("api-function/migrations");
+        let parts = demo::Parts { zip, migrations, rotation_zip };
         let demo = demo::build(&sandbox, &parts).await.expect("the demo world is built");
         Self { sandbox, demo, folder }
+    }
+}
+
+/// Packages a function, unless an earlier world in the folder has: it takes seconds.
+fn package(binary: &Path, zip: &Path) {
+    if !zip.exists() {
+        demo::package(binary, zip).expect("the function is packaged");
     }
 }
 
@@ -40,9 +63,13 @@ pub fn workspace() -> PathBuf {
 
 /// The real function, which `cargo test --workspace` and nextest build beside the tests.
 pub fn function_binary() -> PathBuf {
+    binary("api")
+}
+
+fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("the profile's folder");
-    let binary = folder.join("api");
+    let binary = folder.join(name);
     assert!(binary.exists(), "{} is not built: run the tests with --workspace", binary.display());
     binary
 }

@@ -72,6 +72,8 @@ pub struct Plan<'a> {
     pub ports: &'a Ports,
     /// The function package of the demo world.
     pub zip: &'a Path,
+    /// The package of its rotation function.
+    pub rotation_zip: &'a Path,
     /// The built browser part.
     pub site: &'a Path,
     /// Whether the sandbox sends requests of its own.
@@ -179,7 +181,7 @@ fn sandbox_command(workspace: &Workspace, plan: &Plan<'_>, ready_file: &Path) ->
     ] {
         command.args([flag, &port.to_string()]);
     }
-    command.arg("--demo-zip").arg(plan.zip);
+    command.arg("--demo-zip").arg(plan.zip).arg("--demo-rotation-zip").arg(plan.rotation_zip);
     command.arg("--demo-migrations").arg(workspace.root.join("api-function/migrations"));
     command.arg("--ready-file").arg(ready_file);
     if !plan.traffic {
@@ -300,13 +302,17 @@ mod tests {
         .unwrap()
     }
 
+    fn plan<'a>(state: &'a State, ports: &'a Ports, traffic: bool) -> Plan<'a> {
+        let [zip, rotation_zip, site] = ["z", "r", "s"].map(Path::new);
+        Plan { state, ports, zip, rotation_zip, site, traffic }
+    }
+
     #[test]
     fn the_portal_is_told_of_the_sandbox_only() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("state"), false).unwrap();
         let ports = Ports { portal: 3999, aws: 1, http: 2, sql: 3, control: 4 };
-        let plan =
-            Plan { state: &state, ports: &ports, zip: Path::new("z"), site: Path::new("s"), traffic: true };
+        let plan = plan(&state, &ports, true);
         let environment = portal_environment(&plan, &world());
         let at = |name: &str| environment.get(name).map(String::as_str);
         assert_eq!(at("LOCKKEEPER_STATUS_URL"), Some("http://127.0.0.1:4580/status"));
@@ -409,8 +415,7 @@ mod tests {
         let portal = Answering::start("/readyz", "200 OK");
         let ports = Ports { portal: portal.address.port(), ..Ports::free().unwrap() };
 
-        let plan =
-            Plan { state: &state, ports: &ports, zip: Path::new("z"), site: Path::new("s"), traffic: false };
+        let plan = plan(&state, &ports, false);
         let mut stack = Stack::start(&workspace, &plan).unwrap();
         assert_eq!(
             stack.sign_in_link().unwrap(),

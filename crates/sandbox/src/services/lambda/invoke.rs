@@ -119,6 +119,22 @@ impl Core {
         self.run(request).await
     }
 
+    /// Whether a service may invoke what a name or an ARN leads to.
+    pub(super) fn may_invoke(&self, function: &str, principal: &Principal) -> bool {
+        let Ok(FunctionRef { name, qualifier }) = FunctionRef::parse(&self.context, function, None) else {
+            return false;
+        };
+        let qualifier = qualifier.as_deref();
+        self.state.read(|state| {
+            state.functions.get(&name).is_some_and(|function| {
+                let known = qualifier.is_none_or(|qualifier| {
+                    function.aliases.contains_key(qualifier) || function.version(qualifier).is_some()
+                });
+                known && check_principal(function, qualifier, "", principal).is_ok()
+            })
+        })
+    }
+
     /// Runs a request to its end, even if the caller stops waiting for it.
     pub(super) async fn run(self: &Arc<Self>, request: Request) -> Result<Invoked, AwsError> {
         let target = self.target(&request)?;

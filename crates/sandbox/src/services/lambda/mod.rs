@@ -216,6 +216,12 @@ impl Lambda {
         self.core.invoke(invocation).await
     }
 
+    /// Whether a function is there and its policy lets a service invoke it. One that is not active yet
+    /// counts: it will be.
+    pub fn may_invoke(&self, function: &str, principal: &Principal) -> bool {
+        self.core.may_invoke(function, principal)
+    }
+
     /// Ends every execution environment and waits until their processes are gone. Invocations that
     /// run fail; events that have not been run stay in their files.
     pub async fn stop(&self) {

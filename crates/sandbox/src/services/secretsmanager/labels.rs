@@ -122,13 +122,33 @@ impl Labels {
     /// # Errors
     /// `InvalidRequestException` when it was left on another version.
     pub fn no_rotation_hangs(&self) -> Result<(), AwsError> {
-        match self.holder(PENDING) {
-            Some(pending) if self.holder(CURRENT) != Some(pending) => Err(AwsError::new(
+        match self.pending() {
+            Some(_) => Err(AwsError::new(
                 "InvalidRequestException",
                 "A previous rotation isn't complete. That rotation will be reattempted.",
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// The version on which a rotation hangs or is under way: that of `AWSPENDING`, unless it is the
+    /// current one.
+    pub fn pending(&self) -> Option<&str> {
+        self.holder(PENDING).filter(|pending| self.holder(CURRENT) != Some(pending))
+    }
+
+    /// Puts `AWSPENDING` on the version that a rotation is to make.
+    ///
+    /// # Errors
+    /// `LimitExceededException` above [`MOST_LABELS`].
+    pub fn begin_rotation(&mut self, version: &str) -> Result<(), AwsError> {
+        self.attach(PENDING, version);
+        self.within_limit()
+    }
+
+    /// Takes `AWSPENDING` away, from wherever it is.
+    pub fn end_pending(&mut self) {
+        self.0.remove(PENDING);
     }
 
     fn remove(&mut self, label: &str, holder: Option<&str>, from: Option<&str>) -> Result<(), AwsError> {

@@ -3,7 +3,8 @@
 //!
 //! The rules that rotation stands on are pure and live in [`labels`]; what a secret consists of is
 //! in [`state`]; the calls themselves are in `values` (what changes or reads a value), `lifecycle`
-//! (create, describe, delete, restore, tags), `listing` and `policy`.
+//! (create, describe, delete, restore, tags), `listing`, `policy` and [`rotation`], which has its own
+//! worker in the background; `trail` says what of it all CloudTrail is told.
 //!
 //! Three things differ from AWS on purpose, and are the same in every answer:
 //! - nothing is encrypted: a `KmsKeyId` is kept and returned, no key is looked for. The state file
@@ -13,9 +14,9 @@
 //! - resource policies are kept and checked for their form, not enforced: the sandbox accepts any
 //!   access key.
 //!
-//! Rotation itself (`RotateSecret`, `CancelRotateSecret`), replication and managed external secrets
-//! are refused by name. The state is read with defaults for absent members, so that a secret's
-//! rotation configuration can join it without making an existing state file unreadable.
+//! Replication, managed rotation and managed external secrets are refused by name. The state is read
+//! with defaults for absent members, so that new ones can join it without making an existing state
+//! file unreadable.
 
 mod checks;
 pub mod labels;
@@ -23,24 +24,38 @@ mod lifecycle;
 mod listing;
 mod password;
 mod policy;
+pub mod rotation;
 pub mod state;
+mod trail;
 mod values;
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use serde::Deserialize;
+use tokio::sync::Notify;
 
 use crate::aws::{AwsError, Call, Protocol, Reply, Service};
 use crate::context::Context;
 use crate::persisted::Persisted;
-use state::{Secret, State};
+use crate::services::cloudtrail::CloudTrail;
+use crate::services::lambda::Lambda;
+use state::{Secret, State, Value};
 
 /// Secrets and their versions.
 pub struct SecretsManager {
     context: Arc<Context>,
     state: Persisted<State>,
+    /// Where calls and rotations are recorded, once there is one.
+    trail: OnceLock<Arc<CloudTrail>>,
+    /// What has the rotation functions, once there is one.
+    lambda: OnceLock<Arc<Lambda>>,
+    /// The ARNs of the secrets that are being rotated.
+    busy: Mutex<HashSet<String>>,
+    /// Tells the worker that there is something to do.
+    wake: Notify,
 }
 
 impl SecretsManager {
@@ -50,7 +65,35 @@ impl SecretsManager {
     /// When the state can't be read.
     pub fn open(context: Arc<Context>) -> io::Result<Arc<Self>> {
         let state = Persisted::open(&context.path("secretsmanager.json"))?;
-        Ok(Arc::new(Self { context, state }))
+        Ok(Arc::new(Self {
+            context,
+            state,
+            trail: OnceLock::new(),
+            lambda: OnceLock::new(),
+            busy: Mutex::default(),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// Rewrites the text of every version of a secret in place, where `change` gives another; for what
+    /// the sandbox itself has moved, which no call on AWS could say. A secret that is not there stays
+    /// so. Labels and dates stay as they are.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub fn amend(&self, id: &str, change: impl Fn(&str) -> Option<String>) -> Result<(), AwsError> {
+        let now = self.context.now_ms();
+        self.state.change(|state| {
+            let Ok(secret) = state.find_mut(id, now) else { return Ok(()) };
+            for version in &mut secret.versions {
+                if let Value::Text(text) = &mut version.value
+                    && let Some(other) = change(text)
+                {
+                    *text = other;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn answer(&self, call: &Call) -> Result<Reply, AwsError> {
@@ -72,18 +115,10 @@ impl SecretsManager {
             "GetResourcePolicy" => self.get_policy(&call.parse()?),
             "PutResourcePolicy" => self.put_policy(call.parse()?),
             "DeleteResourcePolicy" => self.delete_policy(&call.parse()?),
-            "RotateSecret" => self.refuse_rotation(call),
+            "RotateSecret" => self.rotate(call.parse()?),
+            "CancelRotateSecret" => self.cancel_rotation(&call.parse()?),
             other => Err(AwsError::unsupported(format_args!("secretsmanager {other}"))),
         }
-    }
-
-    /// `RotateSecret` is not known yet, but what AWS refuses before it does anything is refused
-    /// here in AWS's own words: no such secret, one marked for deletion, a rotation that hangs.
-    fn refuse_rotation(&self, call: &Call) -> Result<Reply, AwsError> {
-        let id = call.input.get("SecretId").and_then(serde_json::Value::as_str).unwrap_or_default();
-        checks::secret_id(id)?;
-        self.read(id, |secret| secret.labels.no_rotation_hangs())?;
-        Err(AwsError::unsupported("secretsmanager RotateSecret"))
     }
 
     /// Looks at a secret that is not marked for deletion.
@@ -130,7 +165,11 @@ impl Service for SecretsManager {
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, AwsError> {
         // The exceptions of this service spell the member `Message`, others `message`: both are
         // there, as some clients read one and some the other.
-        self.answer(&call).map_err(|error| {
+        let answer = self.answer(&call);
+        // Before the worker is told, so that a call stands before what it leads to.
+        self.record(&call, &answer);
+        self.wake.notify_one();
+        answer.map_err(|error| {
             let message = error.message.clone();
             error.with("Message", message)
         })

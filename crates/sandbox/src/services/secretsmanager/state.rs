@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::labels::Labels;
+use super::rotation::{Job, Rotation};
 use crate::aws::AwsError;
 
 /// Milliseconds in a day.
@@ -51,6 +52,12 @@ pub struct Secret {
     pub versions: Vec<Version>,
     /// The labels, also on versions without a value.
     pub labels: Labels,
+    /// How it is rotated; none where that was never said.
+    pub rotation: Option<Rotation>,
+    /// When a rotation last succeeded.
+    pub last_rotated_ms: Option<i64>,
+    /// The rotation that is to be done or under way.
+    pub job: Option<Job>,
 }
 
 /// A version with a value.
@@ -97,6 +104,11 @@ impl State {
             self.secrets.get(id)
         };
         found.filter(|secret| !secret.gone(now)).ok_or_else(not_found)
+    }
+
+    /// Every secret, to change it.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Secret> {
+        self.secrets.values_mut()
     }
 
     /// The same, to change it.
@@ -214,6 +226,7 @@ impl Secret {
                 out.insert(name.to_owned(), value);
             }
         }
+        self.described_rotation(&mut out);
         Json::Object(out)
     }
 

@@ -19,6 +19,9 @@ pub(super) struct Put {
     secret_string: Option<String>,
     secret_binary: Option<String>,
     version_stages: Option<Vec<String>>,
+    /// Tells AWS that a rotation function works for this rotation under another identity; here nobody
+    /// is kept from anything.
+    rotation_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +65,9 @@ impl SecretsManager {
     pub(super) fn put_value(&self, input: Put) -> Result<Reply, AwsError> {
         checks::secret_id(&input.secret_id)?;
         let token = checks::token(input.client_request_token)?;
+        if let Some(token) = &input.rotation_token {
+            checks::length("rotationToken", token, 36, 256)?;
+        }
         let stages = input.version_stages.unwrap_or_default();
         if stages.len() > labels::MOST_LABELS {
             return Err(AwsError::validation(
@@ -80,12 +86,15 @@ impl SecretsManager {
         {
             return Ok(reply);
         }
-        self.change(id, |secret, now| {
+        let (reply, abandoned) = self.change(id, |secret, now| {
+            let mut abandoned = None;
             if !is_repeated(secret, &token, &value)? {
-                secret.add_version(&token, value, &stages, now)?;
+                abandoned = self.add_by_hand(secret, &token, value, &stages, now)?;
             }
-            Ok(put_reply(secret, &token))
-        })
+            Ok((put_reply(secret, &token), abandoned))
+        })?;
+        self.tell_abandoned(abandoned);
+        Ok(reply)
     }
 
     pub(super) fn update(&self, input: Update) -> Result<Reply, AwsError> {
@@ -98,15 +107,16 @@ impl SecretsManager {
         if let Some(key) = &input.kms_key_id {
             checks::length("kmsKeyId", key, 0, 2048)?;
         }
-        self.change(&input.secret_id, |secret, now| {
+        let (reply, abandoned) = self.change(&input.secret_id, |secret, now| {
             let mut reply = json!({"ARN": secret.arn, "Name": secret.name});
+            let mut abandoned = None;
             if let Some(value) = value {
                 // AWS: "matches an existing version's VersionId: the operation results in an error",
                 // whatever the value.
                 if secret.version(&token).is_some() {
                     return Err(token_in_use(secret, &token));
                 }
-                secret.add_version(&token, value, &[], now)?;
+                abandoned = self.add_by_hand(secret, &token, value, &[], now)?;
                 reply["VersionId"] = token.into();
             }
             if let Some(description) = input.description {
@@ -115,8 +125,25 @@ impl SecretsManager {
             if let Some(key) = input.kms_key_id {
                 secret.kms_key_id = Some(key).filter(|key| !key.is_empty());
             }
-            Ok(Reply::json(reply))
-        })
+            Ok((Reply::json(reply), abandoned))
+        })?;
+        self.tell_abandoned(abandoned);
+        Ok(reply)
+    }
+
+    /// Adds a version that a call brought. Gives back the secret's ARN where that abandoned a rotation.
+    fn add_by_hand(
+        &self,
+        secret: &mut Secret,
+        token: &str,
+        value: Value,
+        stages: &[String],
+        now: i64,
+    ) -> Result<Option<String>, AwsError> {
+        let before = secret.labels.clone();
+        secret.add_version(token, value, stages, now)?;
+        let abandoned = secret.made_by_hand(token, &before, &self.context);
+        Ok(abandoned.then(|| secret.arn.clone()))
     }
 
     pub(super) fn get_value(&self, input: Get) -> Result<Reply, AwsError> {

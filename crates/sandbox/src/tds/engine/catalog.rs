@@ -53,6 +53,9 @@ pub struct Right {
     pub scope: Scope,
     /// Whether it is denied.
     pub denied: bool,
+    /// Whether who has it may pass it on.
+    #[serde(default)]
+    pub grantable: bool,
 }
 
 /// What a right is on.

@@ -59,14 +59,15 @@ impl Session {
             Statement::AlterLogin(name, options) => self.alter_login(name, options)?,
             Statement::DropLogin(name) => self.drop_login(name)?,
             Statement::CreateUser(name, login) => self.create_user(name, login)?,
+            Statement::AlterUser(name) => self.alter_user(name)?,
             Statement::DropUser(name, if_exists) => self.drop_user(name, *if_exists)?,
             Statement::CreateRole(name) => self.create_role(name)?,
             Statement::DropRole(name, if_exists) => self.drop_role(name, *if_exists)?,
             Statement::AlterRole(server, role, add, member) => {
                 self.alter_role(*server, role, *add, member)?
             }
-            Statement::Right(change, rights, securable, principals) => {
-                self.change_rights(*change, rights, securable, principals)?;
+            Statement::Right(change, rights, securable, principals, grantable) => {
+                self.change_rights(*change, rights, securable, principals, *grantable)?;
             }
             _ => return Err(SqlError::internal("a statement that nobody runs")),
         }

@@ -36,6 +36,8 @@ pub struct Login {
     pub name: String,
     /// Whether it is disabled.
     pub disabled: bool,
+    /// Whether its owner must change the password first.
+    pub must_change: bool,
     /// The database it begins in.
     pub default_database: String,
     /// Whether its passwords must keep to the policy.
@@ -90,6 +92,8 @@ pub enum Refused {
     Disabled,
     /// It is locked
     Locked,
+    /// Its owner must change the password first
+    MustChange,
 }
 
 /// All logins.
@@ -125,6 +129,11 @@ impl Logins {
              CREATE TABLE IF NOT EXISTS databases (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
                name TEXT NOT NULL, owner TEXT NOT NULL, created INTEGER NOT NULL) STRICT;",
         )?;
+        // Joined the table later. Without it this is an older file.
+        if connection.prepare("SELECT must_change FROM logins").is_err() {
+            connection
+                .execute_batch("ALTER TABLE logins ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0")?;
+        }
         let logins = Self { context, connection: Mutex::new(connection), changes: AtomicU64::new(0) };
         // Without a database this is the first start, or one that was cut off: the login is made whole.
         if logins.databases()?.is_empty() {
@@ -154,7 +163,7 @@ impl Logins {
     pub fn find(&self, name: &str) -> SqlResult<Option<Login>> {
         let connection = lock(&self.connection);
         let mut statement = connection.prepare_cached(
-            "SELECT id, name, disabled, default_database, policy, created, password_set FROM logins WHERE key = ?1",
+            "SELECT id, name, disabled, default_database, policy, created, password_set, must_change FROM logins WHERE key = ?1",
         )?;
         let login = statement
             .query_row([name.to_lowercase()], |row| {
@@ -166,6 +175,7 @@ impl Logins {
                     policy: row.get(4)?,
                     created: row.get(5)?,
                     password_set: row.get(6)?,
+                    must_change: row.get(7)?,
                     roles: Vec::new(),
                     granted: Vec::new(),
                     denied: Vec::new(),
@@ -232,6 +242,7 @@ impl Logins {
             .execute("UPDATE logins SET failures = 0 WHERE key = ?1 AND failures > 0", [&key])?;
         match self.find(name)? {
             Some(login) if login.disabled => Ok(Err(Refused::Disabled)),
+            Some(login) if login.must_change => Ok(Err(Refused::MustChange)),
             Some(login) => Ok(Ok(login)),
             None => Ok(Err(Refused::Unknown)),
         }
@@ -274,7 +285,7 @@ impl Logins {
         check_password(name, password, policy)?;
         let (salt, hash) = self.hash(password);
         self.changing().execute(
-            "UPDATE logins SET salt = ?2, hash = ?3, password_set = ?4 WHERE key = ?1",
+            "UPDATE logins SET salt = ?2, hash = ?3, password_set = ?4, must_change = 0 WHERE key = ?1",
             params![name.to_lowercase(), salt, hash, self.context.now_ms()],
         )?;
         Ok(())
@@ -294,6 +305,14 @@ impl Logins {
     /// What SQLite says.
     pub fn unlock(&self, name: &str) -> SqlResult<()> {
         self.update("UPDATE logins SET failures = 0, locked_until = ?2 WHERE key = ?1", name, 0)
+    }
+
+    /// Has the owner of a login change its password before anything else.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_must_change(&self, name: &str) -> SqlResult<()> {
+        self.update("UPDATE logins SET must_change = ?2 WHERE key = ?1", name, 1)
     }
 
     /// Switches the policy for a login's passwords.

@@ -10,6 +10,7 @@ pub mod database;
 pub mod define;
 pub mod dispatch;
 pub mod functions;
+mod grants;
 pub mod locks;
 pub mod logins;
 pub mod merge;

@@ -1,23 +1,15 @@
-//! Logins, users, roles and rights: the statements. What is the server's own (logins, server roles,
-//! server rights, databases) is in force at once and no part of a transaction, so inside of one it
+//! Logins, users and roles: the statements. What is the server's own (logins, server roles, server
+//! rights, databases) is in force at once and no part of a transaction, so inside of one it
 //! is refused.
 
-use super::catalog::{Catalog, Right, Scope, User, same};
+use super::catalog::{Catalog, User, same};
 use super::rights::{FIXED_ROLES, SERVER_ROLES};
 use super::session::Session;
 use crate::tds::error::{SqlError, SqlResult};
-use crate::tds::sql::ast::{LoginOptions, RightChange, Securable};
-
-/// The rights on tables and schemas.
-const OBJECT_RIGHTS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "ALTER", "CONTROL"];
-/// The rights on a database, besides those.
-const DATABASE_RIGHTS: &[&str] = &["CONNECT", "CREATE TABLE", "CREATE SCHEMA"];
-/// The rights on the server.
-const SERVER_RIGHTS: &[&str] =
-    &["ALTER ANY LOGIN", "CREATE ANY DATABASE", "CONTROL SERVER", "VIEW SERVER STATE", "CONNECT SQL"];
+use crate::tds::sql::ast::LoginOptions;
 
 impl Session {
-    fn outside_of_transaction(&self, what: &str) -> SqlResult<()> {
+    pub(super) fn outside_of_transaction(&self, what: &str) -> SqlResult<()> {
         if self.transaction.is_open() {
             return Err(SqlError::unknown(format!("{what} inside of a transaction")));
         }
@@ -39,7 +31,8 @@ impl Session {
         }
         let database = options.default_database.as_deref().unwrap_or("master");
         self.check_database(database)?;
-        self.server.logins.create(name, password, database, options.check_policy.unwrap_or(true))
+        self.server.logins.create(name, password, database, options.check_policy.unwrap_or(true))?;
+        if options.must_change { self.server.logins.set_must_change(name) } else { Ok(()) }
     }
 
     fn check_database(&self, name: &str) -> SqlResult<()> {
@@ -77,6 +70,7 @@ impl Session {
         let only_password = options.enabled.is_none()
             && options.default_database.is_none()
             && options.check_policy.is_none()
+            && !options.must_change
             && !options.unlock;
         let of_one_s_own = own && only_password && options.old_password.is_some();
         if !any && !of_one_s_own {
@@ -89,6 +83,9 @@ impl Session {
             logins.set_password(name, password, options.check_policy.unwrap_or(login.policy))?;
         } else if options.unlock || options.old_password.is_some() {
             return Err(SqlError::syntax_keyword("OLD_PASSWORD"));
+        }
+        if options.must_change {
+            logins.set_must_change(name)?;
         }
         if let Some(policy) = options.check_policy {
             logins.set_policy(name, policy)?;
@@ -202,6 +199,18 @@ impl Session {
         })
     }
 
+    /// ALTER USER, whose only default schema is the one it has.
+    ///
+    /// # Errors
+    /// 15151 for a user that is not there, 15247.
+    pub fn alter_user(&mut self, name: &str) -> SqlResult<()> {
+        self.demand_role("db_accessadmin")?;
+        if !self.catalog.users.contains_key(&name.to_lowercase()) {
+            return Err(SqlError::cannot("alter", "user", name));
+        }
+        Ok(())
+    }
+
     /// DROP USER.
     ///
     /// # Errors
@@ -310,105 +319,13 @@ impl Session {
         }
         self.server.logins.set_role(member, role, add)
     }
-
-    /// GRANT, DENY and REVOKE.
-    ///
-    /// # Errors
-    /// 15151 for a principal or object that is not there, 4613 without the right to grant, and ours
-    /// for a right not known.
-    pub fn change_rights(
-        &mut self,
-        change: RightChange,
-        rights: &[String],
-        securable: &Securable,
-        principals: &[String],
-    ) -> SqlResult<()> {
-        let on_server = rights.iter().all(|right| SERVER_RIGHTS.contains(&right.as_str()));
-        if on_server && *securable == Securable::Implied {
-            return self.change_server_rights(change, rights, principals);
-        }
-        self.change_catalog(|session, catalog| {
-            if !session.is_member("db_owner")? && !session.is_member("db_securityadmin")? {
-                return Err(SqlError::new(4613, 1, "Grantor does not have GRANT permission."));
-            }
-            let (scope, known) = scope_of(catalog, securable)?;
-            for right in rights {
-                let right = if right == "ALL" { "CONTROL" } else { right };
-                if !known.iter().any(|list| list.contains(&right)) {
-                    return Err(SqlError::unknown(format!("the right {right} there")));
-                }
-                for principal in principals {
-                    if !is_principal(catalog, principal) {
-                        return Err(SqlError::cannot("find", "user", principal));
-                    }
-                    let (principal, right) = (principal.to_lowercase(), right.to_owned());
-                    catalog
-                        .rights
-                        .retain(|r| !(r.principal == principal && r.right == right && r.scope == scope));
-                    if change != RightChange::Revoke {
-                        let denied = change == RightChange::Deny;
-                        catalog.rights.push(Right { principal, right, scope: scope.clone(), denied });
-                    }
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn change_server_rights(
-        &self,
-        change: RightChange,
-        rights: &[String],
-        principals: &[String],
-    ) -> SqlResult<()> {
-        self.outside_of_transaction("a change of server rights")?;
-        if !self.rights()?.is_sysadmin() {
-            return Err(SqlError::new(4613, 1, "Grantor does not have GRANT permission."));
-        }
-        if self.database.name != "master" {
-            return Err(SqlError::new(
-                4621,
-                10,
-                "Permissions at the server scope can only be granted when the current database is master",
-            ));
-        }
-        let denied = match change {
-            RightChange::Grant => Some(false),
-            RightChange::Deny => Some(true),
-            RightChange::Revoke => None,
-        };
-        for principal in principals {
-            if self.server.logins.find(principal)?.is_none() {
-                return Err(SqlError::cannot("find", "login", principal));
-            }
-            for right in rights {
-                self.server.logins.set_right(principal, right, denied)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether there is a user or role of that name.
-fn is_principal(catalog: &Catalog, name: &str) -> bool {
+pub(super) fn is_principal(catalog: &Catalog, name: &str) -> bool {
     let key = name.to_lowercase();
     catalog.users.contains_key(&key)
         || catalog.roles.contains_key(&key)
         || FIXED_ROLES.contains(&key.as_str())
         || ["dbo", "guest", "public"].contains(&key.as_str())
-}
-
-/// What a right is on, and which rights there are on it.
-fn scope_of(catalog: &Catalog, securable: &Securable) -> SqlResult<(Scope, Vec<&'static [&'static str]>)> {
-    match securable {
-        Securable::Implied => Ok((Scope::Database, vec![OBJECT_RIGHTS, DATABASE_RIGHTS])),
-        Securable::Schema(name) if catalog.has_schema(name) => {
-            Ok((Scope::Schema(name.to_lowercase()), vec![OBJECT_RIGHTS]))
-        }
-        Securable::Schema(name) => Err(SqlError::cannot("find", "schema", name)),
-        Securable::Object(name) => match catalog.table(name) {
-            Some(table) => Ok((Scope::Table(table.id), vec![OBJECT_RIGHTS])),
-            None => Err(SqlError::cannot("find", "object", name.object())),
-        },
-    }
 }

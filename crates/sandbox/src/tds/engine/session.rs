@@ -266,6 +266,16 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the login gets into a database; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When the login was dropped meanwhile, or the database can't be opened.
+    pub fn has_access(&self, name: &str) -> SqlResult<Option<bool>> {
+        let Some(database) = self.server.database(name) else { return Ok(None) };
+        let (_, catalog) = catalog::load(&database.connect(&self.server.context)?)?;
+        Ok(Some(may_enter(&self.rights()?, &database, &catalog)))
+    }
+
     /// Goes into another database.
     ///
     /// # Errors
@@ -360,6 +370,12 @@ fn refusal(login: &str, reason: &Refused) -> SqlError {
         Refused::Unknown | Refused::Password => SqlError::login_failed(login),
         Refused::Disabled => {
             error(18470, format!("Login failed for user '{login}'. Reason: The account is disabled."))
+        }
+        Refused::MustChange => {
+            let text = format!(
+                "Login failed for user '{login}'.  Reason: The password of the account must be changed."
+            );
+            error(18488, text)
         }
         Refused::Locked => error(
             18486,

@@ -9,6 +9,7 @@ mod call;
 mod expr;
 mod items;
 mod predicate;
+mod principals;
 mod query;
 mod source;
 mod system;

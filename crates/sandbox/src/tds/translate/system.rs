@@ -1,9 +1,9 @@
 //! The system views there are, as rows made for the statement that asks. What a login may not know
-//! of is left out as far as clients depend on it: without a right to alter logins one sees oneself.
+//! of is left out as far as clients depend on it. Those about logins, users and rights are in
+//! `principals`.
 
 use super::{RelationColumn, Translator};
 use crate::tds::engine::catalog::{Catalog, KeyKind};
-use crate::tds::engine::rights::FIXED_ROLES;
 use crate::tds::error::{SqlError, SqlResult};
 use crate::tds::sql::ast::Name;
 use crate::tds::value::moment::Moment;
@@ -16,7 +16,7 @@ pub const VERSION: &str = concat!(
     " (speaks TDS 7.4 and 8.0 over SQLite; this is not Microsoft SQL Server)"
 );
 
-type View = (Vec<(&'static str, SqlType)>, Vec<Vec<Value>>);
+pub(super) type View = (Vec<(&'static str, SqlType)>, Vec<Vec<Value>>);
 
 impl Translator<'_> {
     /// The columns and the SQL of a system view; `None` when the name is none.
@@ -26,16 +26,23 @@ impl Translator<'_> {
     pub(super) fn system_view(&mut self, name: &Name) -> SqlResult<Option<(Vec<RelationColumn>, String)>> {
         let Some(schema) = name.schema().map(str::to_lowercase) else { return Ok(None) };
         let object = name.object().to_lowercase();
-        let server_wide = matches!(object.as_str(), "databases" | "sql_logins" | "server_principals");
+        let server_wide = matches!(
+            object.as_str(),
+            "databases" | "sql_logins" | "server_principals" | "server_role_members" | "server_permissions"
+        );
         let (columns, rows) = match (schema.as_str(), object.as_str()) {
             ("sys", "databases") => self.databases()?,
-            ("sys", "sql_logins" | "server_principals") => self.logins()?,
-            ("sys", "tables" | "objects") => self.tables()?,
+            ("sys", "sql_logins") => self.logins(false)?,
+            ("sys", "server_principals") => self.logins(true)?,
+            ("sys", "server_role_members") => self.server_role_members()?,
+            ("sys", "server_permissions") => self.server_permissions()?,
+            ("sys", "tables" | "objects" | "all_objects") => self.tables()?,
             ("sys", "schemas") => self.schemas(),
-            ("sys", "columns") => self.columns()?,
+            ("sys", "columns" | "all_columns") => self.columns()?,
             ("sys", "indexes") => self.indexes(),
-            ("sys", "database_principals") => self.principals(),
+            ("sys", "database_principals") => self.principals()?,
             ("sys", "database_role_members") => self.role_members(),
+            ("sys", "database_permissions") => self.permissions(),
             ("information_schema", "tables") => self.standard_tables()?,
             ("information_schema", "columns") => self.standard_columns()?,
             ("sys" | "information_schema", _) => {
@@ -111,41 +118,6 @@ impl Translator<'_> {
                 Value::Integer(1),
             ];
             rows.push(row);
-        }
-        Ok((columns, rows))
-    }
-
-    fn logins(&self) -> SqlResult<View> {
-        let columns = vec![
-            ("name", SqlType::NAME),
-            ("principal_id", SqlType::Int),
-            ("type", SqlType::Char(1)),
-            ("type_desc", SqlType::NVarChar(Some(60))),
-            ("is_disabled", SqlType::Bit),
-            ("create_date", SqlType::DateTime),
-            ("modify_date", SqlType::DateTime),
-            ("default_database_name", SqlType::NAME),
-            ("is_policy_checked", SqlType::Bit),
-            ("is_expiration_checked", SqlType::Bit),
-        ];
-        let all = self.session.rights()?.may("ALTER ANY LOGIN");
-        let mut rows = Vec::new();
-        for login in self.session.server.logins.all()? {
-            if all || login.name == self.session.login {
-                let row = vec![
-                    text(&login.name),
-                    Value::Integer(login.id),
-                    text("S"),
-                    text("SQL_LOGIN"),
-                    Value::Integer(i64::from(login.disabled)),
-                    time(login.created)?,
-                    time(login.password_set)?,
-                    text(&login.default_database),
-                    Value::Integer(i64::from(login.policy)),
-                    Value::Integer(0),
-                ];
-                rows.push(row);
-            }
         }
         Ok((columns, rows))
     }
@@ -237,41 +209,6 @@ impl Translator<'_> {
         (columns, rows)
     }
 
-    fn principals(&self) -> View {
-        let columns = vec![
-            ("name", SqlType::NAME),
-            ("principal_id", SqlType::Int),
-            ("type", SqlType::Char(1)),
-            ("type_desc", SqlType::NVarChar(Some(60))),
-            ("default_schema_name", SqlType::NAME),
-        ];
-        let rows = principal_ids(&self.session.catalog)
-            .into_iter()
-            .map(|(name, id, role)| {
-                let (kind, described) = if role { ("R", "DATABASE_ROLE") } else { ("S", "SQL_USER") };
-                let schema = if role { Value::Null } else { text("dbo") };
-                vec![text(&name), Value::Integer(id), text(kind), text(described), schema]
-            })
-            .collect();
-        (columns, rows)
-    }
-
-    fn role_members(&self) -> View {
-        let ids = principal_ids(&self.session.catalog);
-        let id = |name: &str| {
-            ids.iter().find(|(n, ..)| n.to_lowercase() == name).map(|(_, id, _)| Value::Integer(*id))
-        };
-        let mut rows = Vec::new();
-        for (role, members) in &self.session.catalog.roles {
-            for member in members {
-                if let (Some(role), Some(member)) = (id(role), id(member)) {
-                    rows.push(vec![role, member]);
-                }
-            }
-        }
-        (vec![("role_principal_id", SqlType::Int), ("member_principal_id", SqlType::Int)], rows)
-    }
-
     fn standard_tables(&self) -> SqlResult<View> {
         let columns = vec![
             ("TABLE_CATALOG", SqlType::NAME),
@@ -321,11 +258,11 @@ impl Translator<'_> {
     }
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn time(millis: i64) -> SqlResult<Value> {
+pub(super) fn time(millis: i64) -> SqlResult<Value> {
     let time = chrono::DateTime::from_timestamp_millis(millis).unwrap_or_default();
     Moment::of(time).store(SqlType::DateTime).map(Value::Text)
 }
@@ -337,24 +274,6 @@ pub(super) fn schema_id(catalog: &Catalog, name: &str) -> Option<i64> {
     }
     let at = catalog.schemas.iter().position(|schema| schema.to_lowercase() == name.to_lowercase())?;
     i64::try_from(at + 5).ok()
-}
-
-/// Users and roles with a number each, and whether it is a role.
-fn principal_ids(catalog: &Catalog) -> Vec<(String, i64, bool)> {
-    let mut all =
-        vec![("public".to_owned(), 0, true), ("dbo".to_owned(), 1, false), ("guest".to_owned(), 2, false)];
-    let mut next = 5;
-    for user in catalog.users.values() {
-        all.push((user.name.clone(), next, false));
-        next += 1;
-    }
-    for role in catalog.roles.keys().filter(|role| !FIXED_ROLES.contains(&role.as_str())) {
-        all.push((role.clone(), next, true));
-        next += 1;
-    }
-    let fixed = FIXED_ROLES.iter().zip(16_384..).map(|(role, id)| ((*role).to_owned(), id, true));
-    all.extend(fixed);
-    all
 }
 
 /// The length of a type in bytes; -1 for max.

@@ -207,6 +207,8 @@ pub struct LoginOptions {
     pub password: Option<String>,
     /// OLD_PASSWORD
     pub old_password: Option<String>,
+    /// MUST_CHANGE
+    pub must_change: bool,
     /// UNLOCK
     pub unlock: bool,
     /// DEFAULT_DATABASE
@@ -333,6 +335,8 @@ pub enum Statement {
     DropLogin(String),
     /// CREATE USER: its name and login
     CreateUser(String, String),
+    /// ALTER USER: that its default schema is what it is anyway
+    AlterUser(String),
     /// DROP USER, and IF EXISTS
     DropUser(String, bool),
     /// CREATE ROLE
@@ -341,6 +345,6 @@ pub enum Statement {
     DropRole(String, bool),
     /// ALTER ROLE and ALTER SERVER ROLE: whether the server's, the role, whether ADD, the member
     AlterRole(bool, String, bool, String),
-    /// GRANT, DENY, REVOKE: rights, on what, to whom
-    Right(RightChange, Vec<String>, Securable, Vec<String>),
+    /// GRANT, DENY, REVOKE: rights, on what, to whom, and whether WITH GRANT OPTION
+    Right(RightChange, Vec<String>, Securable, Vec<String>, bool),
 }

@@ -31,14 +31,19 @@ impl Parser {
             name.clone()
         };
         if self.word("WITH") {
-            self.expect_word("DEFAULT_SCHEMA")?;
-            self.expect("=")?;
-            let schema = self.identifier()?;
-            if !schema.eq_ignore_ascii_case("dbo") {
-                return Err(SqlError::unknown(format!("another default schema than dbo ({schema})")));
-            }
+            self.default_schema()?;
         }
         Ok(Statement::CreateUser(name, login))
+    }
+
+    fn default_schema(&mut self) -> SqlResult<()> {
+        self.expect_word("DEFAULT_SCHEMA")?;
+        self.expect("=")?;
+        let schema = self.identifier()?;
+        if !schema.eq_ignore_ascii_case("dbo") {
+            return Err(SqlError::unknown(format!("another default schema than dbo ({schema})")));
+        }
+        Ok(())
     }
 
     fn login_options(&mut self) -> SqlResult<LoginOptions> {
@@ -52,9 +57,10 @@ impl Parser {
                         return Err(SqlError::unknown("hashed passwords (HASHED)"));
                     }
                     options.password = Some(self.text()?);
-                    if self.is_word("HASHED") || self.is_word("MUST_CHANGE") {
-                        return Err(SqlError::unknown(format!("{} of a login", self.peek().shown())));
+                    if self.is_word("HASHED") {
+                        return Err(SqlError::unknown("hashed passwords (HASHED)"));
                     }
+                    options.must_change |= self.word("MUST_CHANGE");
                     options.unlock |= self.word("UNLOCK");
                 }
                 "OLD_PASSWORD" => options.old_password = Some(self.text()?),
@@ -69,7 +75,8 @@ impl Parser {
                 }
                 "CHECK_POLICY" => options.check_policy = Some(self.on_or_off()?),
                 "CHECK_EXPIRATION" => {
-                    if self.on_or_off()? {
+                    // It goes with MUST_CHANGE, and no password gets old enough here to expire.
+                    if self.on_or_off()? && !options.must_change {
                         return Err(SqlError::unknown("passwords that expire (CHECK_EXPIRATION = ON)"));
                     }
                 }
@@ -90,7 +97,7 @@ impl Parser {
         Ok(false)
     }
 
-    /// ALTER LOGIN, ROLE and SERVER ROLE.
+    /// ALTER LOGIN, USER, ROLE and SERVER ROLE.
     pub(super) fn alter_principal(&mut self) -> SqlResult<Statement> {
         if self.word("LOGIN") {
             let name = self.identifier()?;
@@ -103,6 +110,15 @@ impl Parser {
                 self.login_options()?
             };
             return Ok(Statement::AlterLogin(name, options));
+        }
+        if self.word("USER") {
+            let name = self.identifier()?;
+            self.expect_word("WITH")?;
+            if !self.is_word("DEFAULT_SCHEMA") {
+                return Err(SqlError::unknown("ALTER USER but for its default schema"));
+            }
+            self.default_schema()?;
+            return Ok(Statement::AlterUser(name));
         }
         let server = self.words(&["SERVER", "ROLE"]);
         if server || self.word("ROLE") {
@@ -128,10 +144,16 @@ impl Parser {
             self.expect_word("TO")?;
         }
         let principals = self.list(Self::identifier_or_public)?;
-        if self.is_word("WITH") || self.is_word("CASCADE") || self.is_word("AS") {
-            return Err(SqlError::unknown("WITH GRANT OPTION, CASCADE and AS of a right"));
+        let grantable = change == RightChange::Grant && self.words(&["WITH", "GRANT", "OPTION"]);
+        // A right that was passed on is its new holder's own here, so that REVOKE reaches no further
+        // with it than without.
+        if change == RightChange::Revoke {
+            self.word("CASCADE");
         }
-        Ok(Statement::Right(change, rights, securable, principals))
+        if self.is_word("WITH") || self.is_word("CASCADE") || self.is_word("AS") {
+            return Err(SqlError::unknown("CASCADE of a denied right, and AS of a right"));
+        }
+        Ok(Statement::Right(change, rights, securable, principals, grantable))
     }
 
     /// A right is one word or several: ALTER ANY LOGIN.

@@ -87,6 +87,11 @@ impl Translator<'_> {
                 }
                 _ => return Err(count(call, 1)),
             },
+            "has_dbaccess" => match texts(self)?.as_slice() {
+                [Some(name)] => (number(session.has_access(name)?.map(i64::from)), SqlType::Int),
+                [None] => (Value::Null, SqlType::Int),
+                _ => return Err(count(call, 1)),
+            },
             "schema_id" => match texts(self)?.as_slice() {
                 [] => (Value::Integer(1), SqlType::Int),
                 [Some(name)] => (number(system::schema_id(&session.catalog, name)), SqlType::Int),

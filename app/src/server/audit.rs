@@ -1,0 +1,60 @@
+//! The audit log, in the portal's own database: a row before an operation runs, its end after it.
+
+use async_trait::async_trait;
+use model::problem::{Problem, ProblemKind};
+use operations::audit::{Began, Ended};
+use sqlx::SqlitePool;
+
+/// The audit log.
+pub struct Journal {
+    pool: SqlitePool,
+}
+
+impl Journal {
+    /// On the connections of the accounts.
+    pub fn new(pool: SqlitePool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl operations::audit::Journal for Journal {
+    async fn began(&self, entry: &Began) -> Result<i64, Problem> {
+        let written = sqlx::query(
+            "INSERT INTO audit_log (began_at, actor, role, address, operation, arguments) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(entry.at.0)
+        .bind(&entry.actor.name)
+        .bind(entry.actor.role.name())
+        .bind(&entry.actor.address)
+        .bind(entry.operation)
+        .bind(entry.arguments.to_string())
+        .execute(&self.pool)
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, operation = entry.operation, "the audit log could not be written");
+            Problem::new(ProblemKind::Internal, "The audit log could not be written, so nothing was done.")
+                .with_next("See whether the portal's disk is full; its log says more.")
+        })?;
+        Ok(written.last_insert_rowid())
+    }
+
+    async fn ended(&self, entry: i64, end: &Ended) -> Result<(), Problem> {
+        let kind = end.problem.as_ref().map(|problem| serde_json::to_value(problem.kind));
+        let outcome = match kind {
+            None => "done".to_owned(),
+            Some(kind) => kind.ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
+        };
+        sqlx::query(
+            "UPDATE audit_log SET ended_at = ?, outcome = ?, problem = ? WHERE id = ? AND ended_at IS NULL",
+        )
+        .bind(end.at.0)
+        .bind(outcome)
+        .bind(end.problem.as_ref().map(|problem| problem.message.clone()))
+        .bind(entry)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|_| Problem::new(ProblemKind::Internal, "The audit log could not be written."))
+    }
+}

@@ -1,0 +1,297 @@
+//! `/secret`: the page and its forms. Each form is answered with a redirect to the page when it went
+//! through, and with the page itself, what was typed kept, when it did not.
+
+use std::time::Duration;
+
+use axum::extract::{Extension, Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use model::people::Actor;
+use model::problem::{Problem, ProblemKind};
+use model::rotation::{
+    RehearseRotation, RepairRotation, RotateSecret, RotationState, SecretPage, SetRotationSchedule,
+};
+use operations::Operation;
+use serde::Deserialize;
+
+use super::answer::{Failure, status_of};
+use super::frame::Frame;
+use super::session::Visitor;
+use super::sign_in::Caller;
+use super::{App, confirm};
+use crate::pages::secret::{Forms, SecretScreen, TypedSchedule};
+
+/// How long the page is waited for: its parts have limits of their own, one after the other.
+const PAGE_TIME: Duration = Duration::from_secs(9);
+/// How long a form waits for its operation. One that takes longer goes on, and is seen on the page.
+const FORM_TIME: Duration = Duration::from_secs(8);
+
+/// What may stand behind `/secret?`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Wanted {
+    rotation: Option<String>,
+    done: Option<String>,
+}
+
+/// What the page shows, within a time limit.
+///
+/// # Errors
+/// `TimedOut`; `Invalid` when `watch` can't be a rotation's id.
+pub async fn secret_page(app: &App, watch: Option<String>) -> Result<SecretPage, Problem> {
+    let plain = |id: &String| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    if watch.as_ref().is_some_and(|id| !plain(id)) {
+        return Err(Problem::new(ProblemKind::Invalid, "That is not the id of a rotation."));
+    }
+    let page = tokio::time::timeout(PAGE_TIME, app.portal.secret_page(watch.as_deref()));
+    page.await.map_err(|_| {
+        Problem::new(ProblemKind::TimedOut, "The secret's page could not be put together in time.")
+            .with_next("Try again; if it stays so, see whether AWS can be reached from here.")
+    })
+}
+
+/// Performs an operation, to its end: whoever asked may leave, or be told to look later.
+///
+/// # Errors
+/// The operation's own; `TimedOut` when it goes on in the background.
+pub async fn perform<O>(app: &App, actor: Actor, operation: O) -> Result<O::Output, Problem>
+where
+    O: Operation + 'static,
+    O::Output: 'static,
+{
+    let app = App::clone(app);
+    let task = tokio::spawn(async move { app.portal.perform(&actor, &operation).await });
+    match tokio::time::timeout(FORM_TIME, task).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => {
+            tracing::error!(%error, operation = O::NAME, "an operation broke off");
+            Err(Problem::new(ProblemKind::Internal, "The portal failed in the middle of it.")
+                .with_next("Look at the page again to see what was done."))
+        }
+        Err(_) => Err(Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
+            .with_next("Look at the page again in a moment.")),
+    }
+}
+
+/// Who is signed in, as the audit log names them.
+pub fn actor(visitor: &Visitor, Caller(address): Caller) -> Actor {
+    Actor { name: visitor.email.clone(), role: visitor.role, address: Some(address.to_string()) }
+}
+
+/// `GET /secret`
+pub async fn page(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    frame: Frame,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let done = wanted.done.as_deref().and_then(words_of);
+    let forms = Forms { done: done.map(str::to_owned), ..Forms::default() };
+    show(&app, &visitor, frame, StatusCode::OK, wanted.rotation, forms).await
+}
+
+/// What a form that went through leaves in the address, and what is said of it.
+const DONE: [(&str, &str); 3] = [
+    ("repaired", "The labels were moved, and the rotation is put right."),
+    ("scheduled", "The schedule is set. AWS tries the login once, which changes nothing."),
+    ("off", "Rotation is switched off."),
+];
+
+fn words_of(done: &str) -> Option<&'static str> {
+    DONE.iter().find(|(name, _)| *name == done).map(|(_, words)| *words)
+}
+
+async fn show(
+    app: &App,
+    visitor: &Visitor,
+    frame: Frame,
+    status: StatusCode,
+    watch: Option<String>,
+    forms: Forms,
+) -> Response {
+    match secret_page(app, watch.clone()).await {
+        Ok(page) => {
+            let running = |reading: &SecretPage| {
+                let rotation = reading.rotation.value.as_ref()?.as_ref()?;
+                Some(rotation.state == RotationState::Running)
+            };
+            let frame = match running(&page) {
+                Some(true) => frame.reloading(SecretScreen::RELOAD_SECONDS),
+                _ => frame,
+            };
+            let screen = SecretScreen {
+                proof: confirm::proof(visitor, (app.clock)()),
+                role: visitor.role,
+                new_id: app.portal.new_id(),
+                page,
+                forms,
+                watch,
+            };
+            frame.page(status, "Secret", move || screen.view())
+        }
+        Err(problem) => Failure::page(frame, problem).into_response(),
+    }
+}
+
+/// A form that was not carried out: the page again, with why.
+async fn refuse(
+    app: &App,
+    visitor: &Visitor,
+    frame: Frame,
+    problem: Problem,
+    place: impl FnOnce(Problem) -> Forms,
+) -> Response {
+    let status = status_of(problem.kind);
+    show(app, visitor, frame, status, None, place(problem)).await
+}
+
+fn follow(token: &str) -> Response {
+    Redirect::to(&format!("/secret?rotation={token}")).into_response()
+}
+
+/// The form "Rotate now".
+#[derive(Deserialize)]
+pub struct RotateForm {
+    id: Option<String>,
+    #[serde(default)]
+    password: String,
+}
+
+/// `POST /secret/rotate`
+pub async fn rotate(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    caller: Caller,
+    frame: Frame,
+    Form(form): Form<RotateForm>,
+) -> Response {
+    let outcome = async {
+        confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
+        perform(&app, actor(&visitor, caller), RotateSecret { id: form.id }).await
+    };
+    match outcome.await {
+        Ok(begun) => follow(&begun.token),
+        Err(problem) => {
+            let place = |problem| Forms { rotate: Some(problem), ..Forms::default() };
+            refuse(&app, &visitor, frame, problem, place).await
+        }
+    }
+}
+
+/// The form "Rehearse".
+#[derive(Deserialize)]
+pub struct RehearseForm {
+    id: Option<String>,
+}
+
+/// `POST /secret/rehearse`
+pub async fn rehearse(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    caller: Caller,
+    frame: Frame,
+    Form(form): Form<RehearseForm>,
+) -> Response {
+    match perform(&app, actor(&visitor, caller), RehearseRotation { id: form.id }).await {
+        Ok(begun) => follow(&begun.token),
+        Err(problem) => {
+            let place = |problem| Forms { rehearse: Some(problem), ..Forms::default() };
+            refuse(&app, &visitor, frame, problem, place).await
+        }
+    }
+}
+
+/// The form "Repair".
+#[derive(Deserialize)]
+pub struct RepairForm {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    moves: String,
+    #[serde(default)]
+    confirm: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// `POST /secret/repair`
+pub async fn repair(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    caller: Caller,
+    frame: Frame,
+    Form(form): Form<RepairForm>,
+) -> Response {
+    let outcome = async {
+        confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
+        let moves = serde_json::from_str(&form.moves)
+            .map_err(|_| Problem::new(ProblemKind::Invalid, "The form did not say which labels to move."))?;
+        let operation = RepairRotation { token: form.token, moves, confirm: form.confirm };
+        perform(&app, actor(&visitor, caller), operation).await
+    };
+    match outcome.await {
+        Ok(_) => Redirect::to("/secret?done=repaired").into_response(),
+        Err(problem) => {
+            let place = |problem| Forms { repair: Some(problem), ..Forms::default() };
+            refuse(&app, &visitor, frame, problem, place).await
+        }
+    }
+}
+
+/// The form for the schedule, and the one that switches it off.
+#[derive(Deserialize)]
+pub struct ScheduleForm {
+    #[serde(default)]
+    schedule: String,
+    #[serde(default)]
+    window_hours: String,
+    off: Option<String>,
+    #[serde(default)]
+    password: String,
+}
+
+/// `POST /secret/schedule`
+pub async fn schedule(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    caller: Caller,
+    frame: Frame,
+    Form(form): Form<ScheduleForm>,
+) -> Response {
+    let off = form.off.is_some();
+    let typed = TypedSchedule { schedule: form.schedule.clone(), window_hours: form.window_hours.clone() };
+    let outcome = async {
+        if off {
+            confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
+        }
+        let operation = match off {
+            true => SetRotationSchedule { schedule: None, window_hours: None },
+            false => {
+                let window_hours = hours(&form.window_hours)?;
+                SetRotationSchedule { schedule: Some(form.schedule), window_hours }
+            }
+        };
+        perform(&app, actor(&visitor, caller), operation).await
+    };
+    match outcome.await {
+        Ok(_) => {
+            Redirect::to(if off { "/secret?done=off" } else { "/secret?done=scheduled" }).into_response()
+        }
+        Err(problem) => {
+            let place = |problem| Forms { schedule: Some(problem), typed, ..Forms::default() };
+            refuse(&app, &visitor, frame, problem, place).await
+        }
+    }
+}
+
+fn hours(typed: &str) -> Result<Option<u32>, Problem> {
+    match typed.trim() {
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| Problem::new(ProblemKind::Invalid, "The window must be a whole number of hours.")),
+    }
+}

@@ -1,0 +1,171 @@
+//! Rotations of the past, from CloudTrail's event history: 90 days, a few minutes behind.
+//!
+//! The events that Secrets Manager writes about a rotation name the secret, not the version. Who
+//! started one is in the `RotateSecret` call before it, whose token is its id. `LookupEvents` takes one
+//! condition and two calls a second, so the five kinds are asked for one after the other, and kept.
+
+use std::time::Duration;
+
+use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::primitives::DateTime;
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use model::problem::Problem;
+use model::rotation::{PastOutcome, PastRotation, starter};
+use model::time::Timestamp;
+use serde_json::Value;
+
+use crate::aws::{problem, timestamp};
+
+/// How far back.
+const BACK: Duration = Duration::from_secs(90 * 86_400);
+/// The newest of each kind.
+const MOST: i32 = 50;
+/// A rotation begins within so long of the call that asks for it.
+const AFTER_CALL_MS: i64 = 60_000;
+/// The kinds of events.
+const KINDS: [&str; 5] =
+    ["RotationStarted", "RotationSucceeded", "RotationFailed", "RotationAbandoned", "RotateSecret"];
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq)]
+struct Record {
+    at: Timestamp,
+    kind: &'static str,
+    error: Option<String>,
+    token: Option<String>,
+}
+
+/// Reads the history of the secret with this ARN, the newest first.
+pub(crate) async fn read(trail: &Client, arn: &str, now: Timestamp) -> Result<Vec<PastRotation>, Problem> {
+    let start = DateTime::from_millis(now.0 - i64::try_from(BACK.as_millis()).unwrap_or(i64::MAX));
+    let mut records = Vec::new();
+    for kind in KINDS {
+        let attribute = LookupAttribute::builder()
+            .attribute_key(LookupAttributeKey::EventName)
+            .attribute_value(kind)
+            .build()
+            .map_err(|_| {
+                Problem::new(model::problem::ProblemKind::Internal, "A lookup could not be made.")
+            })?;
+        let page = trail
+            .lookup_events()
+            .lookup_attributes(attribute)
+            .start_time(start)
+            .max_results(MOST)
+            .send()
+            .await
+            .map_err(|error| problem("look up past rotations", "cloudtrail:LookupEvents", &error))?;
+        records.extend(page.events().iter().filter_map(|event| record(event, kind, arn)));
+    }
+    Ok(put_together(records))
+}
+
+fn record(event: &Event, kind: &'static str, arn: &str) -> Option<Record> {
+    let at = timestamp(event.event_time()?);
+    let inner: Value = serde_json::from_str(event.cloud_trail_event()?).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if kind == "RotateSecret" {
+        let parameters = &inner["requestParameters"];
+        // Names and ARNs both name a secret; the answer always has the ARN. A rehearsal is no rotation.
+        let ours = inner["responseElements"]["arn"] == arn;
+        let at_once = parameters["rotateImmediately"] != false;
+        let token = text(&parameters["clientRequestToken"]);
+        return (ours && at_once && token.is_some()).then_some(Record { at, kind, error: None, token });
+    }
+    let ours = inner["additionalEventData"]["SecretId"] == arn;
+    ours.then(|| Record { at, kind, error: text(&inner["errorMessage"]), token: None })
+}
+
+/// Pairs each beginning with the end that came next, and with the call that came before.
+fn put_together(mut records: Vec<Record>) -> Vec<PastRotation> {
+    records.sort_by_key(|record| (record.at, KINDS.iter().rev().position(|kind| *kind == record.kind)));
+    let mut past: Vec<PastRotation> = Vec::new();
+    let mut call: Option<(Timestamp, String)> = None;
+    for record in records {
+        let outcome = match record.kind {
+            "RotateSecret" => {
+                call = record.token.map(|token| (record.at, token));
+                continue;
+            }
+            "RotationStarted" => {
+                let token = call.take().filter(|(at, _)| record.at.0 - at.0 <= AFTER_CALL_MS);
+                let token = token.map(|(_, token)| token);
+                past.push(PastRotation {
+                    started_by: token.as_deref().and_then(starter).map(str::to_owned),
+                    token,
+                    started: record.at,
+                    ended: None,
+                    outcome: PastOutcome::Open,
+                    error: None,
+                });
+                continue;
+            }
+            "RotationSucceeded" => PastOutcome::Succeeded,
+            "RotationFailed" => PastOutcome::Failed,
+            _ => PastOutcome::Abandoned,
+        };
+        match past.last_mut().filter(|last| last.outcome == PastOutcome::Open) {
+            Some(open) => {
+                open.ended = Some(record.at);
+                open.outcome = outcome;
+                open.error = record.error;
+            }
+            // An end without a beginning: the beginning is older than what was looked up.
+            None => past.push(PastRotation {
+                token: None,
+                started_by: None,
+                started: record.at,
+                ended: Some(record.at),
+                outcome,
+                error: record.error,
+            }),
+        }
+    }
+    past.reverse();
+    past
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at: i64, kind: &'static str) -> Record {
+        let token = (kind == "RotateSecret").then(|| "0123456789abcdef0123456789abcdef-anna".to_owned());
+        let error = (kind == "RotationFailed").then(|| "setSecret: no".to_owned());
+        Record { at: Timestamp(at * 1_000), kind, error, token }
+    }
+
+    #[test]
+    fn beginnings_and_ends_are_paired() {
+        let past = put_together(vec![
+            record(400, "RotationSucceeded"),
+            record(300, "RotationStarted"),
+            record(200, "RotationFailed"),
+            record(100, "RotationStarted"),
+            record(100, "RotateSecret"),
+            record(500, "RotationStarted"),
+            record(50, "RotationSucceeded"),
+        ]);
+        let short: Vec<_> = past
+            .iter()
+            .map(|past| {
+                (
+                    past.started.0 / 1_000,
+                    past.ended.map(|at| at.0 / 1_000),
+                    past.outcome,
+                    past.started_by.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            short,
+            [
+                (500, None, PastOutcome::Open, None),
+                (300, Some(400), PastOutcome::Succeeded, None),
+                (100, Some(200), PastOutcome::Failed, Some("anna")),
+                (50, Some(50), PastOutcome::Succeeded, None),
+            ]
+        );
+        assert_eq!(past[2].error.as_deref(), Some("setSecret: no"));
+    }
+}

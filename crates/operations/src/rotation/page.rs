@@ -1,0 +1,305 @@
+//! What the secret's page shows, put together from shared readings: however many people look, AWS is
+//! asked in the readings' own rhythm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::overview::Reading;
+use model::problem::{Problem, ProblemKind};
+use model::rotation::{
+    PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser,
+};
+use tokio::sync::Mutex;
+
+use super::preflight::{Facts, RotationFunction, preflight};
+use super::repair::{Probe, plan};
+use super::timeline::{Place, Seen, rotation};
+use super::{detail, facts, history, log, probe};
+use crate::kept::Kept;
+use crate::portal::Portal;
+
+/// So many rotations are followed at once; the one asked for longest ago is forgotten first.
+const MOST_FOLLOWED: usize = 16;
+/// Lambda's own default, where the rotation function can't be read.
+const DEFAULT_TIMEOUT_SECONDS: u32 = 60;
+
+/// The readings behind the page.
+pub(crate) struct Readings {
+    secret: Kept<SecretDetail>,
+    function: Kept<Option<RotationFunction>>,
+    preflight: Kept<Preflight>,
+    history: Kept<Vec<PastRotation>>,
+    users: Kept<Vec<SecretUser>>,
+    logs: Mutex<Vec<(String, Arc<Kept<Vec<log::Line>>>)>>,
+    probe: Mutex<Option<(String, Arc<Kept<Probe>>)>>,
+}
+
+impl Readings {
+    pub(crate) fn new() -> Self {
+        Self {
+            // A running rotation takes a few seconds, and its page wants to show the steps.
+            secret: Kept::every(Duration::from_millis(900)),
+            function: Kept::every(Duration::from_secs(15)),
+            preflight: Kept::every(Duration::from_secs(10)),
+            // CloudTrail is minutes behind, and takes two calls a second.
+            history: Kept::every(Duration::from_secs(60)).within(Duration::from_secs(15)),
+            users: Kept::every(Duration::from_secs(120)),
+            logs: Mutex::new(Vec::new()),
+            probe: Mutex::new(None),
+        }
+    }
+}
+
+impl Portal {
+    /// What the secret's page shows: of the rotation with the id `watch`, or of the newest. Never
+    /// fails as a whole; each part carries its own problem.
+    pub async fn secret_page(&self, watch: Option<&str>) -> SecretPage {
+        let secret = self.secret_reading().await;
+        let rotation = self.followed(&secret, watch).await;
+        let state = self.newest_state(&secret, &rotation, watch).await;
+        let (preflight, repair, history, users) = futures::join!(
+            self.readings
+                .preflight
+                .get(self.clock(), || async { Ok(self.checked(secret.clone(), state).await) }),
+            self.repair_reading(&secret, state),
+            self.history(&secret),
+            self.users(&secret),
+        );
+        SecretPage { now: self.now(), secret, rotation, repair, preflight, history, users }
+    }
+
+    /// Rotations of the past, for charts: read once a minute for all.
+    pub(crate) async fn rotations(&self) -> Reading<Vec<PastRotation>> {
+        let secret = self.secret_reading().await;
+        self.history(&secret).await
+    }
+
+    /// The secret, read now.
+    pub(super) async fn secret_now(&self) -> Result<SecretDetail, Problem> {
+        detail::read(&self.clients.secrets, self.stack(), self.now()).await
+    }
+
+    /// Whether a rotation would go through, looked at now.
+    pub(super) async fn preflight_of(&self, secret: SecretDetail) -> Preflight {
+        let secret = Reading::fresh(secret, self.now());
+        let rotation = self.followed(&secret, None).await;
+        let state = self.newest_state(&secret, &rotation, None).await;
+        self.checked(secret, state).await
+    }
+
+    /// The plan for a repair, with logins tried now.
+    pub(super) async fn repair_now(&self) -> Result<(SecretDetail, Option<RepairPlan>), Problem> {
+        let secret = self.secret_now().await?;
+        let reading = Reading::fresh(secret.clone(), self.now());
+        let rotation = self.followed(&reading, None).await;
+        if self.newest_state(&reading, &rotation, None).await == Some(RotationState::Running) {
+            return Err(Problem::new(ProblemKind::Conflict, "The rotation is still running.")
+                .with_next("Wait until it has ended or stands still."));
+        }
+        let needs_logins = secret.pending().is_some_and(|version| version.has_value);
+        let tried = if needs_logins { probe::ask(&self.clients.lambda, &secret).await } else { not_needed() };
+        let plan = plan(&secret, &tried);
+        Ok((secret, plan))
+    }
+
+    /// Has everything about the secret read anew by the next who looks.
+    pub(super) async fn forget_secret(&self) {
+        let readings = &self.readings;
+        futures::join!(readings.secret.forget(), readings.preflight.forget(), self.secret.forget());
+        readings.probe.lock().await.take();
+    }
+
+    async fn secret_reading(&self) -> Reading<SecretDetail> {
+        self.readings.secret.get(self.clock(), || self.secret_now()).await
+    }
+
+    async fn function_reading(&self, secret: Option<&SecretDetail>) -> Reading<Option<RotationFunction>> {
+        let named = secret.and_then(|secret| Some((secret.rotation_function.clone()?, secret.arn.clone())));
+        let read = || async {
+            match named {
+                None => Ok(None),
+                Some((function, arn)) => {
+                    facts::rotation_function(&self.clients.lambda, &function, &arn).await.map(Some)
+                }
+            }
+        };
+        self.readings.function.get(self.clock(), read).await
+    }
+
+    /// The rotation that is shown.
+    async fn followed(
+        &self,
+        secret: &Reading<SecretDetail>,
+        watch: Option<&str>,
+    ) -> Reading<Option<Rotation>> {
+        let Some(detail) = &secret.value else {
+            let problem = secret.problem.clone();
+            return Reading { value: None, at: secret.at, problem };
+        };
+        let newest = || detail.pending().or_else(|| detail.current()).map(|version| version.id.as_str());
+        let Some(token) = watch.or_else(newest) else { return Reading::fresh(None, secret.at) };
+        let function = self.function_reading(Some(detail)).await;
+        let known = function.value.flatten();
+        let timeout_seconds = known.as_ref().map_or(DEFAULT_TIMEOUT_SECONDS, |known| known.timeout_seconds);
+        let version = detail.versions.iter().find(|version| version.id == token);
+        let lines = match &known {
+            Some(known) => {
+                self.lines(&known.log_group, token, version.and_then(|version| version.created)).await
+            }
+            None => Reading { value: Some(Vec::new()), at: secret.at, problem: function.problem },
+        };
+        let place = match version {
+            Some(version) if version.has("AWSPENDING") && !version.has("AWSCURRENT") => Place::Pending,
+            Some(version) if version.has("AWSCURRENT") || version.has("AWSPREVIOUS") => Place::Current,
+            _ => Place::Gone,
+        };
+        let written = lines.value.unwrap_or_default();
+        // The value a secret was made with is no rotation's; and of an id that nobody knows there is
+        // nothing to show.
+        let rotated = detail.rotated.is_some() || place == Place::Pending || !written.is_empty();
+        let shown = (rotated && (version.is_some() || !written.is_empty())).then(|| {
+            rotation(&Seen {
+                token,
+                place,
+                has_value: version.is_some_and(|version| version.has_value),
+                lines: &written,
+                changed: detail.changed,
+                timeout_seconds,
+                now: self.now(),
+            })
+        });
+        Reading {
+            value: Some(shown),
+            at: secret.at,
+            problem: lines.problem.or_else(|| secret.problem.clone()),
+        }
+    }
+
+    /// How the newest rotation stands, which is not always the one that is shown.
+    async fn newest_state(
+        &self,
+        secret: &Reading<SecretDetail>,
+        shown: &Reading<Option<Rotation>>,
+        watch: Option<&str>,
+    ) -> Option<RotationState> {
+        let pending = secret.value.as_ref()?.pending()?.id.clone();
+        let of = |reading: &Reading<Option<Rotation>>| {
+            reading.value.as_ref()?.as_ref().map(|rotation| rotation.state)
+        };
+        if watch.is_none_or(|watch| watch == pending) {
+            return of(shown);
+        }
+        of(&Box::pin(self.followed(secret, None)).await)
+    }
+
+    async fn lines(
+        &self,
+        group: &str,
+        token: &str,
+        created: Option<model::time::Timestamp>,
+    ) -> Reading<Vec<log::Line>> {
+        let kept = {
+            let mut logs = self.readings.logs.lock().await;
+            match logs.iter().position(|(followed, _)| followed == token) {
+                Some(index) => logs.get(index).map(|(_, kept)| Arc::clone(kept)),
+                None => None,
+            }
+            .unwrap_or_else(|| {
+                if logs.len() >= MOST_FOLLOWED {
+                    logs.remove(0);
+                }
+                // CloudWatch takes five such calls a second from the whole account.
+                let kept = Arc::new(Kept::every(Duration::from_secs(1)));
+                logs.push((token.to_owned(), Arc::clone(&kept)));
+                kept
+            })
+        };
+        let now = self.now();
+        let wanted = log::Wanted { group, token, created, now };
+        kept.get(self.clock(), || log::read(&self.clients.logs, &wanted)).await
+    }
+
+    async fn checked(&self, secret: Reading<SecretDetail>, newest: Option<RotationState>) -> Preflight {
+        let lambda = &self.clients.lambda;
+        let (function, api_network, canary) = futures::join!(
+            self.function_reading(secret.value.as_ref()),
+            facts::api_network(lambda, self.stack()),
+            facts::canary(lambda, self.stack()),
+        );
+        let facts = Facts {
+            secret: known(secret),
+            newest,
+            function: known(function),
+            api_network,
+            canary,
+            now: self.now(),
+        };
+        preflight(&facts)
+    }
+
+    async fn repair_reading(
+        &self,
+        secret: &Reading<SecretDetail>,
+        newest: Option<RotationState>,
+    ) -> Reading<Option<RepairPlan>> {
+        let Some(detail) = &secret.value else {
+            return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
+        };
+        let Some(pending) = detail.pending().filter(|_| newest == Some(RotationState::HalfDone)) else {
+            return Reading::fresh(None, secret.at);
+        };
+        let tried = if pending.has_value { self.kept_probe(detail).await } else { not_needed() };
+        Reading::fresh(plan(detail, &tried), secret.at)
+    }
+
+    /// The logins as they were tried last, for as long as no label has moved, ten minutes at most: each
+    /// refused one counts towards a lock.
+    async fn kept_probe(&self, secret: &SecretDetail) -> Probe {
+        let labels: Vec<_> = secret.versions.iter().map(|version| (&version.id, &version.labels)).collect();
+        let key = format!("{labels:?}");
+        let kept = {
+            let mut probe = self.readings.probe.lock().await;
+            match &*probe {
+                Some((of, kept)) if *of == key => Arc::clone(kept),
+                _ => {
+                    let kept = Kept::every(Duration::from_secs(600)).within(Duration::from_secs(4));
+                    let kept = Arc::new(kept);
+                    *probe = Some((key, Arc::clone(&kept)));
+                    kept
+                }
+            }
+        };
+        let reading =
+            kept.get(self.clock(), || async { Ok(probe::ask(&self.clients.lambda, secret).await) }).await;
+        if let Some(probe) = reading.value {
+            return probe;
+        }
+        // Nobody's login was refused meanwhile, so the next look may try again.
+        self.readings.probe.lock().await.take();
+        Probe::unknown("there was no answer in time.")
+    }
+
+    async fn history(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<PastRotation>> {
+        let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
+            return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
+        };
+        self.readings.history.get(self.clock(), || history::read(&self.clients.trail, &arn, self.now())).await
+    }
+
+    async fn users(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<SecretUser>> {
+        let arn = secret.value.as_ref().map(|detail| detail.arn.clone()).unwrap_or_default();
+        self.readings.users.get(self.clock(), || facts::users(&self.clients.lambda, self.stack(), &arn)).await
+    }
+}
+
+fn not_needed() -> Probe {
+    Probe::unknown("that was not needed.")
+}
+
+/// A reading's value, or why there is none.
+fn known<T>(reading: Reading<T>) -> Result<T, Problem> {
+    reading.value.ok_or_else(|| {
+        let nothing = || Problem::new(ProblemKind::Upstream, "Nothing could be read.");
+        reading.problem.unwrap_or_else(nothing)
+    })
+}
