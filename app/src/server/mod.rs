@@ -137,11 +137,3 @@ pub async fn overview(app: &App) -> Result<Arc<Overview>, Problem> {
             .with_next("Try again; if it stays so, see whether AWS can be reached from here.")
     })
 }
-
-/// STUB, replaced at the merge: what the secret's page shows.
-///
-/// # Errors
-/// Always, until then.
-pub async fn secret_page(_app: &App, _watch: Option<String>) -> Result<model::rotation::SecretPage, Problem> {
-    Err(Problem::new(ProblemKind::NotFound, "There is no such page yet."))
-}

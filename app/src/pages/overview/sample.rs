@@ -23,6 +23,7 @@ pub fn healthy() -> Overview {
         secret: Reading::fresh(secret(), ago(31_000)),
         alarms: Reading::fresh(vec![alarm("learninghub-api-errors", AlarmState::Ok)], ago(8_000)),
         traffic: Reading::fresh(traffic(), ago(21_000)),
+        rotations: Reading::fresh(Vec::new(), ago(21_000)),
     }
 }
 

@@ -99,16 +99,21 @@ impl SecretScreen {
 
     /// The document's title: an error comes first in it, as screen readers read it first.
     pub fn title(&self) -> &'static str {
+        if self.failed() { "Error: Secret" } else { "Secret" }
+    }
+
+    /// Whether a form was not carried out. Such a page does not load itself anew: the reason has to be
+    /// read.
+    fn failed(&self) -> bool {
         let Forms { rotate, rehearse, repair, schedule, .. } = &self.forms;
-        let failed = [rotate, rehearse, repair, schedule].into_iter().any(Option::is_some);
-        if failed { "Error: Secret" } else { "Secret" }
+        [rotate, rehearse, repair, schedule].into_iter().any(Option::is_some)
     }
 
     /// As a page.
     pub fn view(self) -> impl IntoView + use<> {
+        let reloading = running(&self.page).is_some() && !self.failed();
         let Self { page, role, proof, forms, new_id, watch } = self;
         let Forms { done, rotate, rehearse, repair, schedule, typed } = forms;
-        let running = running(&page).is_some();
         let may = role >= Role::Operator;
         let detail = page.secret.value.clone();
         let change = may.then(|| schedule_form::region(detail.as_ref(), proof, schedule, typed));
@@ -117,7 +122,7 @@ impl SecretScreen {
             {done.map(|done| view! {
                 <div class="done" role="status"><Notice tone=Tone::Good message=done/></div>
             })}
-            {running.then(|| view! {
+            {reloading.then(|| view! {
                 <noscript>
                     <p class="done hint">
                         {format!(
