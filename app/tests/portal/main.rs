@@ -14,16 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use app::server::accounts::{Accounts, Random};
+use app::server::accounts::Accounts;
+use app::server::audit::Journal;
 use app::server::limits::Limits;
 use app::server::{Parts, Services, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use model::people::Role;
 use model::stack::Stack;
 use model::time::Timestamp;
-use operations::{Clock, Portal, PortalConfig};
+use operations::{Clock, Portal, PortalConfig, Random};
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://lock.example.com";
@@ -78,7 +80,15 @@ impl TestPortal {
         let accounts = Accounts::open(&database, Arc::clone(&clock), Arc::clone(&random)).await.unwrap();
         let stack = stack();
         let portal =
-            Portal::connect(PortalConfig { stack, sandbox, clock: Arc::clone(&clock) }).await.unwrap();
+            Portal::connect(PortalConfig {
+                stack,
+                sandbox,
+                clock: Arc::clone(&clock),
+                random: Arc::clone(&random),
+                journal: Arc::new(Journal::new(accounts.pool().clone())),
+            })
+            .await
+            .unwrap();
         let app = Services::new(Parts {
             portal,
             accounts: accounts.clone(),
@@ -129,7 +139,7 @@ impl TestPortal {
 
     /// A link's token for [`EMAIL`].
     async fn link(&self) -> String {
-        let _ = self.accounts.add(EMAIL, None).await;
+        let _ = self.accounts.add(EMAIL, None, Role::Admin).await;
         let user = self.accounts.find(EMAIL).await.unwrap().unwrap();
         self.accounts.create_link(&user).await.unwrap()
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use app::server::accounts::{IDLE_MS, SIGNED_IN_MS};
 use axum::http::StatusCode;
+use model::people::Role;
 use tower_sessions::cookie::time::{self, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{ExpiredDeletion, SessionStore};
@@ -74,7 +75,7 @@ async fn signing_out_ends_the_session_on_the_server() {
 async fn a_touch_under_way_does_not_bring_a_session_back() {
     let portal = TestPortal::start().await;
     let user = {
-        portal.accounts.add(EMAIL, None).await.unwrap();
+        portal.accounts.add(EMAIL, None, Role::Admin).await.unwrap();
         portal.accounts.find(EMAIL).await.unwrap().unwrap()
     };
     let sign_in = portal.accounts.sign_in(user.id).await.unwrap();

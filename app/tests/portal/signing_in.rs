@@ -6,6 +6,7 @@ use app::server::accounts::LINK_LIFE_MS;
 use app::server::password::Passwords;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
+use model::people::Role;
 
 use crate::{COOKIE, EMAIL, ORIGIN, PASSWORD, TestPortal, counting, request};
 
@@ -13,7 +14,7 @@ use crate::{COOKIE, EMAIL, ORIGIN, PASSWORD, TestPortal, counting, request};
 async fn the_right_password_opens_a_new_session() {
     let portal = TestPortal::start().await;
     let hash = password_hash().await;
-    portal.accounts.add("Ada@Example.com", Some(&hash)).await.unwrap();
+    portal.accounts.add("Ada@Example.com", Some(&hash), Role::Admin).await.unwrap();
     let planted = format!("{COOKIE}=AAAAAAAAAAAAAAAAAAAAAA");
     let form = form(EMAIL, PASSWORD, "/logs");
     let answer = portal.post("/sign-in", Some(&planted), &form).await;
@@ -37,8 +38,8 @@ async fn the_right_password_opens_a_new_session() {
 async fn a_wrong_password_says_no_more_than_that() {
     let portal = TestPortal::start().await;
     let hash = password_hash().await;
-    portal.accounts.add(EMAIL, Some(&hash)).await.unwrap();
-    portal.accounts.add("link-only@example.com", None).await.unwrap();
+    portal.accounts.add(EMAIL, Some(&hash), Role::Admin).await.unwrap();
+    portal.accounts.add("link-only@example.com", None, Role::Admin).await.unwrap();
     let mut pages = Vec::new();
     for email in [EMAIL, "nobody@example.com", "link-only@example.com"] {
         let answer = portal.post("/sign-in", None, &form(email, "not the right words", "")).await;
@@ -142,10 +143,10 @@ async fn the_database_holds_no_token() {
 #[tokio::test]
 async fn accounts_are_added_once() {
     let portal = TestPortal::start().await;
-    portal.accounts.add(" Ada@Example.com ", None).await.unwrap();
-    assert!(portal.accounts.add(EMAIL, None).await.is_err(), "the same in other letters");
+    portal.accounts.add(" Ada@Example.com ", None, Role::Admin).await.unwrap();
+    assert!(portal.accounts.add(EMAIL, None, Role::Admin).await.is_err(), "the same in other letters");
     for wrong in ["", "ada", "@example.com", "ada@", "a da@example.com", "ada@example.com\nBcc: x"] {
-        assert!(portal.accounts.add(wrong, None).await.is_err(), "{wrong}");
+        assert!(portal.accounts.add(wrong, None, Role::Admin).await.is_err(), "{wrong}");
         assert!(portal.accounts.find(wrong).await.unwrap().is_none());
     }
 }

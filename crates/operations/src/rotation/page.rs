@@ -42,7 +42,7 @@ impl Readings {
             function: Kept::every(Duration::from_secs(15)),
             preflight: Kept::every(Duration::from_secs(10)),
             // CloudTrail is minutes behind, and takes two calls a second.
-            history: Kept::every(Duration::from_secs(60)).within(Duration::from_secs(15)),
+            history: Kept::every(Duration::from_secs(60)),
             users: Kept::every(Duration::from_secs(120)),
             logs: Mutex::new(Vec::new()),
             probe: Mutex::new(None),

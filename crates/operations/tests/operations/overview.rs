@@ -1,77 +1,13 @@
-//! The overview on the demo world: the real SDK, the real function, and faults at the wire.
+//! The overview.
 
-#[path = "../../sandbox/tests/world/mod.rs"]
-mod world;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
-use model::overview::{AlarmState, HealthVerdict, Overview};
+use model::overview::{AlarmState, HealthVerdict};
 use model::problem::ProblemKind;
-use model::stack::Stack;
-use model::time::Timestamp;
-use operations::{Portal, PortalConfig};
 use sandbox::faults::{At, AwsEffect, Fault};
-use world::World;
 
-/// A portal on a demo world, with a clock that jumps past every rhythm.
-struct Watch {
-    world: World,
-    portal: Portal,
-    ahead: Arc<AtomicI64>,
-}
-
-impl Watch {
-    async fn start() -> Self {
-        Self::on(World::build().await).await
-    }
-
-    async fn on(world: World) -> Self {
-        let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .endpoint_url(world.sandbox.aws_endpoint())
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .load()
-            .await;
-        let ahead = Arc::new(AtomicI64::new(0));
-        let (context, offset) = (world.sandbox.context().clone(), ahead.clone());
-        let config = PortalConfig {
-            stack: stack(&world),
-            sandbox: true,
-            clock: Arc::new(move || Timestamp(context.now_ms() + offset.load(Ordering::SeqCst))),
-        };
-        let portal = Portal::with_sdk(config, &sdk).expect("the portal is set up");
-        Self { world, portal, ahead }
-    }
-
-    /// The overview as a page that is opened a minute later sees it. The metrics' window moves by as
-    /// much, so the traffic stays inside it.
-    async fn later(&self) -> Arc<Overview> {
-        self.ahead.fetch_add(60_000, Ordering::SeqCst);
-        self.portal.overview().await
-    }
-
-    async fn get(&self, path: &str) -> u16 {
-        let address = format!("{}{path}", self.world.sandbox.http_api());
-        reqwest::get(address).await.expect("an answer").status().as_u16()
-    }
-}
-
-fn stack(world: &World) -> Stack {
-    Stack {
-        region: "eu-west-1".into(),
-        api_id: world.demo.api_id.clone(),
-        stage: world.demo.stage.clone(),
-        function: world.demo.function.clone(),
-        alias: world.demo.alias.clone(),
-        secret_id: world.demo.secret_id.clone(),
-        status_url: format!("{}/status", world.demo.http_api),
-    }
-}
+use crate::watch::Watch;
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_overview_shows_what_is() {
@@ -199,7 +135,7 @@ async fn many_who_look_cost_no_more_calls_than_one() {
         .map(|(service, operation)| calls.of(service, operation))
     };
     let before = count();
-    watch.ahead.fetch_add(60_000, Ordering::SeqCst);
+    watch.advance(60_000);
     futures::future::join_all((0..50).map(|_| watch.portal.overview())).await;
     assert_eq!(count(), before.map(|calls| calls + 1));
     watch.world.sandbox.stop().await;

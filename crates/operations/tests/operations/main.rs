@@ -1,0 +1,10 @@
+//! Operations and readings on the demo world: the real SDK, the real functions, and faults at the wire.
+
+#![expect(clippy::expect_used, reason = "a test that can't go on should say where")]
+
+mod overview;
+mod rotation;
+mod rotation_faults;
+mod watch;
+#[path = "../../../sandbox/tests/world/mod.rs"]
+mod world;
