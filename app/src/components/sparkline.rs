@@ -26,6 +26,17 @@ pub struct Plot {
     pub highest: Option<String>,
     /// How far back it goes, for example `60 min`.
     pub span: String,
+    /// What happened meanwhile.
+    pub marks: Vec<Mark>,
+}
+
+/// Something that happened, which a bump in the line may come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// In which period, from 0.
+    pub period: usize,
+    /// What it was, and when.
+    pub label: String,
 }
 
 /// The lines to draw, as SVG path data.
@@ -46,6 +57,12 @@ pub fn Sparkline(
     plot: Plot,
 ) -> impl IntoView {
     let Paths { line, open, area } = paths(&plot.points, plot.open_end);
+    let step = step(plot.points.len());
+    let caption = caption(&plot.marks);
+    let marks = plot.marks.into_iter().map(|mark| {
+        let x = mark.period as f64 * step;
+        view! { <path class="spark__mark" d=format!("M{x:.1} 0V{HEIGHT}")><title>{mark.label}</title></path> }
+    });
     view! {
         <div class="spark">
             <svg class="spark__plot" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none"
@@ -54,20 +71,37 @@ pub fn Sparkline(
                 <path class="spark__area" d=area></path>
                 <path class="spark__line" d=line></path>
                 <path class="spark__open" d=open></path>
+                {marks.collect_view()}
             </svg>
             <p class="spark__scale" aria-hidden="true">
                 <span>{format!("{} ago", plot.span)}</span>
                 <span>{plot.highest.map(|highest| format!("max {highest}"))}</span>
                 <span>"now"</span>
             </p>
+            {caption.map(|caption| view! { <p class="spark__marks" aria-hidden="true">{caption}</p> })}
         </div>
     }
+}
+
+/// What the marks are; of many, only how many.
+fn caption(marks: &[Mark]) -> Option<String> {
+    match marks {
+        [] => None,
+        [one] => Some(one.label.clone()),
+        [first, second] => Some(format!("{}, {}", first.label, second.label)),
+        many => Some(format!("{} marks", many.len())),
+    }
+}
+
+/// From one period to the next.
+fn step(periods: usize) -> f64 {
+    if periods > 1 { WIDTH / (periods - 1) as f64 } else { 0.0 }
 }
 
 /// Where the lines run. The scale starts at 0 and ends at the highest value.
 fn paths(points: &[Option<f64>], open_end: bool) -> Paths {
     let highest = points.iter().flatten().copied().fold(0.0_f64, f64::max);
-    let step = if points.len() > 1 { WIDTH / (points.len() - 1) as f64 } else { 0.0 };
+    let step = step(points.len());
     let floor = HEIGHT - MARGIN;
     let place = |index: usize, value: f64| {
         let share = if highest > 0.0 { value.max(0.0) / highest } else { 0.0 };
@@ -153,6 +187,14 @@ mod tests {
         );
         let paths = super::paths(&[None, Some(1.0)], true);
         assert_eq!((paths.line.as_str(), paths.open.as_str()), ("", "M240.0 2.0h0"));
+    }
+
+    #[test]
+    fn marks_are_named_until_they_are_many() {
+        let mark = |period| Mark { period, label: format!("at {period}") };
+        let captions = [0, 1, 2, 3].map(|count| caption(&(0..count).map(mark).collect::<Vec<_>>()));
+        let expected = [None, Some("at 0"), Some("at 0, at 1"), Some("3 marks")];
+        assert_eq!(captions.each_ref().map(Option::as_deref), expected);
     }
 
     #[test]

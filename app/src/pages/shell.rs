@@ -3,9 +3,14 @@
 use leptos::prelude::*;
 use model::stack::Stack;
 
-/// Where a page without JavaScript reloads itself: the overview at an address of its own, so that a
-/// page nobody looks at does not keep a session alive.
-pub const SELF_REFRESH: &str = "/?refresh=self";
+/// What a page without JavaScript puts behind its address when it reloads itself, so that a page
+/// nobody looks at does not keep a session alive.
+const SELF_REFRESH: &str = "refresh=self";
+
+/// Whether a page has asked for itself, and nobody for it.
+pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
+    query == Some(SELF_REFRESH) && PLACES.iter().any(|(_, address, _)| *address == path)
+}
 
 /// The browser's files, and the number that lets the page's one script run.
 #[derive(Debug, Clone)]
@@ -46,7 +51,7 @@ pub fn document<V: IntoView + 'static>(
     visit: Option<Visit>,
     content: impl FnOnce() -> V + Send + 'static,
 ) -> impl IntoView {
-    let current = head.title.clone();
+    let current = place(&head.title).0;
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -65,6 +70,7 @@ pub fn document<V: IntoView + 'static>(
 fn DocumentHead(head: Head) -> impl IntoView {
     let Head { files: Files { nonce, js, wasm, css }, title, reload_seconds } = head;
     let script = wake_script(&js, &wasm);
+    let address = place(&title).1;
     view! {
         <head>
             <meta charset="utf-8"/>
@@ -77,7 +83,7 @@ fn DocumentHead(head: Head) -> impl IntoView {
             <link rel="modulepreload" href=js crossorigin="anonymous"/>
             <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
             {reload_seconds.map(|seconds| view! {
-                <noscript><meta http-equiv="refresh" content=format!("{seconds};url={SELF_REFRESH}")/></noscript>
+                <noscript><meta http-equiv="refresh" content=format!("{seconds};url={address}?{SELF_REFRESH}")/></noscript>
             })}
             <script type="module" nonce=nonce inner_html=script></script>
         </head>
@@ -99,7 +105,7 @@ fn wake_script(js: &str, wasm: &str) -> String {
 
 /// The frame for somebody who is signed in.
 #[component]
-fn SignedIn(visit: Visit, current: String, children: Children) -> impl IntoView {
+fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl IntoView {
     let Visit { email, stack } = visit;
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
@@ -113,7 +119,7 @@ fn SignedIn(visit: Visit, current: String, children: Children) -> impl IntoView 
                     <div><dt>"Stage"</dt><dd>{stack.stage}</dd></div>
                 </dl>
                 <nav class="nav" aria-label="Main">
-                    <ul>{PLACES.map(|place| view! { <NavItem place current=current.clone()/> }).collect_view()}</ul>
+                    <ul>{PLACES.map(|place| view! { <NavItem place current/> }).collect_view()}</ul>
                 </nav>
                 <div class="account">
                     <span class="account__email" title=email.clone()>{email.clone()}</span>
@@ -133,8 +139,16 @@ const PLACES: [(&str, &str, &str); 2] = [
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
 ];
 
+/// The place with this title, which may say first that there is an error; for other pages' titles, one
+/// without a name that leads to the overview.
+fn place(title: &str) -> (&'static str, &'static str) {
+    let name = title.strip_prefix("Error: ").unwrap_or(title);
+    let found = PLACES.iter().find(|(title, ..)| *title == name);
+    found.map_or(("", "/"), |(title, address, _)| (title, address))
+}
+
 #[component]
-fn NavItem(place: (&'static str, &'static str, &'static str), current: String) -> impl IntoView {
+fn NavItem(place: (&'static str, &'static str, &'static str), current: &'static str) -> impl IntoView {
     let (title, address, icon) = place;
     let here = (title == current).then_some("page");
     view! {
@@ -166,5 +180,37 @@ fn Logo() -> impl IntoView {
             <path class="brand__gate" d="M4 5v22M28 5v22M4 9l12 5 12-5M4 17l12 5 12-5M16 14v8"></path>
             <path class="brand__water" d="M4 28c2-1.6 4-1.6 6 0s4 1.6 6 0 4-1.6 6 0 4 1.6 6 0"></path>
         </svg>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_says_where_one_is() {
+        let table = [
+            ("Overview", ("Overview", "/")),
+            ("Secret", ("Secret", "/secret")),
+            ("Error: Secret", ("Secret", "/secret")),
+            ("Page not found", ("", "/")),
+        ];
+        for (title, expected) in table {
+            assert_eq!(place(title), expected, "{title}");
+        }
+    }
+
+    #[test]
+    fn only_a_page_itself_refreshes_itself() {
+        let table = [
+            ("/", Some("refresh=self"), true),
+            ("/secret", Some("refresh=self"), true),
+            ("/secret", None, false),
+            ("/secret", Some("rotation=1&refresh=self"), false),
+            ("/secret/rotate", Some("refresh=self"), false),
+        ];
+        for (path, query, expected) in table {
+            assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");
+        }
     }
 }

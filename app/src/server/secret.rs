@@ -118,7 +118,8 @@ async fn show(
                 Some(rotation.state == RotationState::Running)
             };
             let frame = match running(&page) {
-                Some(true) => frame.reloading(SecretScreen::RELOAD_SECONDS),
+                // Why a form was refused has to be read, and what was typed is still in it.
+                Some(true) if status == StatusCode::OK => frame.reloading(SecretScreen::RELOAD_SECONDS),
                 _ => frame,
             };
             let screen = SecretScreen {
@@ -129,7 +130,8 @@ async fn show(
                 forms,
                 watch,
             };
-            frame.page(status, "Secret", move || screen.view())
+            let title = screen.title();
+            frame.page(status, title, move || screen.view())
         }
         Err(problem) => Failure::page(frame, problem).into_response(),
     }

@@ -132,8 +132,7 @@ async fn current(session: &Session) -> Result<Option<SignInId>, Problem> {
 /// itself does so at an address of its own; scripts that use the API always count.
 fn refreshes_itself(request: &Request) -> bool {
     let uri = request.uri();
-    uri.path().starts_with("/api/calls/")
-        || uri.path_and_query().is_some_and(|path| path.as_str() == crate::pages::shell::SELF_REFRESH)
+    uri.path().starts_with("/api/calls/") || crate::pages::shell::refreshes_itself(uri.path(), uri.query())
 }
 
 fn is_public(path: &str) -> bool {

@@ -27,6 +27,7 @@ pub fn matters(overview: &Overview, now: Timestamp) -> Vec<Matter> {
     unread("#secret", "Secret", &overview.secret, &mut add);
     unread("#alarms", "Alarms", &overview.alarms, &mut add);
     unread("#traffic", "Traffic", &overview.traffic, &mut add);
+    unread("/secret#history", "Rotations", &overview.rotations, &mut add);
     gravest_first(matters)
 }
 

@@ -58,6 +58,8 @@ fn LiveOverview(
     let secret = Memo::new(move |_| overview.with(|overview| overview.secret.clone()));
     let alarms = Memo::new(move |_| overview.with(|overview| overview.alarms.clone()));
     let traffic = Memo::new(move |_| overview.with(|overview| overview.traffic.clone()));
+    let rotations =
+        Memo::new(move |_| overview.with(|overview| overview.rotations.value.clone().unwrap_or_default()));
     let alias = overview.with_untracked(|overview| overview.stack.alias.clone());
     let status_url = overview.with_untracked(|overview| overview.stack.status_url.clone());
     let attention = Memo::new(move |_| overview.with(|overview| matters(overview, now.get())));
@@ -73,7 +75,7 @@ fn LiveOverview(
         <div class="grid">
             {move || health::region(health.get(), now, status_url.clone()).into_any()}
             {move || alarms::region(alarms.get(), now).into_any()}
-            {move || traffic::region(traffic.get(), now).into_any()}
+            {move || traffic::region(traffic.get(), rotations.get(), now).into_any()}
             {move || function::region(function.get(), now, alias.clone()).into_any()}
             {move || secret::region(secret.get(), now).into_any()}
             {move || health::database_region(health.get(), now).into_any()}

@@ -47,6 +47,7 @@ fn body(secret: Secret, now: Now) -> impl IntoView {
             </Fact>
             <Fact name="Current version"><code title=version.clone()>{words::short_id(&version)}</code></Fact>
         </Facts>
+        <p><a href="/secret">"Rotate, repair or schedule"</a></p>
     }
 }
 

@@ -2,11 +2,12 @@
 
 use leptos::prelude::*;
 use model::overview::{Reading, Series, Traffic};
+use model::rotation::{PastOutcome, PastRotation};
 use model::time::{Timestamp, in_words};
 
 use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::figure::{Figure, FigureText};
-use crate::components::sparkline::Plot;
+use crate::components::sparkline::{Mark, Plot};
 use crate::components::status::Tone;
 use crate::components::words;
 
@@ -15,14 +16,19 @@ use crate::components::words;
 const SHARE_TO_WATCH: f64 = 0.01;
 const SHARE_TOO_HIGH: f64 = 0.05;
 
-/// Requests, error share, throttles and p95.
-pub fn region(reading: Reading<Traffic>, now: Now) -> impl IntoView {
+/// Requests, error share, throttles and p95, with the rotations of that time marked.
+pub fn region(reading: Reading<Traffic>, rotations: Vec<PastRotation>, now: Now) -> impl IntoView {
     let freshness = Freshness::from(&reading);
     let at = reading.at;
     view! {
         <Card id="traffic" heading="Traffic" freshness now>
             {value_or_none(reading, move |traffic| {
-                let [requests, errors, throttles, duration] = figures(&traffic, at);
+                let mut figures = figures(&traffic, at);
+                let marks = marks(&traffic, &rotations);
+                for (_, plot) in &mut figures {
+                    mark(plot, &marks);
+                }
+                let [requests, errors, throttles, duration] = figures;
                 view! {
                     <div class="figures">
                         <Figure text=requests.0 plot=requests.1/>
@@ -137,7 +143,37 @@ fn plot(
         ),
         _ => format!("{name} over {span}: no data"),
     };
-    Plot { open_end: end > at.0, points, description, highest: highest.map(format), span }
+    let open_end = end > at.0;
+    Plot { open_end, points, description, highest: highest.map(format), span, marks: Vec::new() }
+}
+
+/// The rotations that fall into the time shown, oldest first. One that is newer than the newest period
+/// is marked at its end: CloudWatch is slower than CloudTrail.
+fn marks(traffic: &Traffic, rotations: &[PastRotation]) -> Vec<Mark> {
+    let last = traffic.requests.points.len().saturating_sub(1);
+    let period_ms = i64::from(traffic.period_seconds.max(1)) * 1_000;
+    let marks = rotations.iter().rev().filter_map(|rotation| {
+        let since = rotation.started.0 - traffic.start.0;
+        let period = usize::try_from(since.div_euclid(period_ms)).ok()?.min(last);
+        let what = match rotation.outcome {
+            PastOutcome::Open => "rotation begun",
+            PastOutcome::Succeeded => "rotated",
+            PastOutcome::Failed => "rotation failed",
+            PastOutcome::Abandoned => "rotation abandoned",
+        };
+        let time = words::utc(rotation.started);
+        Some(Mark { period, label: format!("{what} at {} UTC", time.get(11..16).unwrap_or_default()) })
+    });
+    marks.collect()
+}
+
+/// Puts the marks into a plot, and into its words.
+fn mark(plot: &mut Plot, marks: &[Mark]) {
+    for mark in marks {
+        plot.description.push_str("; ");
+        plot.description.push_str(&mark.label);
+    }
+    plot.marks = marks.to_vec();
 }
 
 #[cfg(test)]
@@ -181,6 +217,30 @@ mod tests {
         traffic.errors.points = vec![Some(1.0), None, None, None];
         let (_, plot) = errors(&traffic, sample::NOW);
         assert_eq!(plot.points, [Some(0.1), None, None, Some(0.0)]);
+    }
+
+    #[test]
+    fn rotations_of_the_hour_are_marked_and_said() {
+        let traffic = sample::healthy().traffic.value.unwrap();
+        let at = |minutes: i64, outcome| PastRotation {
+            token: None,
+            started_by: None,
+            started: Timestamp(traffic.start.0 + minutes * 60_000 + 30_000),
+            ended: None,
+            outcome,
+            error: None,
+        };
+        let past = [at(75, PastOutcome::Open), at(12, PastOutcome::Succeeded), at(-1, PastOutcome::Failed)];
+        let marks = marks(&traffic, &past);
+        let periods: Vec<usize> = marks.iter().map(|mark| mark.period).collect();
+        assert_eq!(periods, [12, 59]);
+        let (_, mut plot) = requests(&traffic, sample::NOW);
+        mark(&mut plot, &marks);
+        assert!(
+            plot.description.ends_with("; rotated at 21:39 UTC; rotation begun at 22:42 UTC"),
+            "{}",
+            plot.description
+        );
     }
 
     #[test]

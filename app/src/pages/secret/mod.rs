@@ -99,16 +99,21 @@ impl SecretScreen {
 
     /// The document's title: an error comes first in it, as screen readers read it first.
     pub fn title(&self) -> &'static str {
+        if self.failed() { "Error: Secret" } else { "Secret" }
+    }
+
+    /// Whether a form was not carried out. Such a page does not load itself anew: the reason has to be
+    /// read.
+    fn failed(&self) -> bool {
         let Forms { rotate, rehearse, repair, schedule, .. } = &self.forms;
-        let failed = [rotate, rehearse, repair, schedule].into_iter().any(Option::is_some);
-        if failed { "Error: Secret" } else { "Secret" }
+        [rotate, rehearse, repair, schedule].into_iter().any(Option::is_some)
     }
 
     /// As a page.
     pub fn view(self) -> impl IntoView + use<> {
+        let reloading = running(&self.page).is_some() && !self.failed();
         let Self { page, role, proof, forms, new_id, watch } = self;
         let Forms { done, rotate, rehearse, repair, schedule, typed } = forms;
-        let running = running(&page).is_some();
         let may = role >= Role::Operator;
         let detail = page.secret.value.clone();
         let change = may.then(|| schedule_form::region(detail.as_ref(), proof, schedule, typed));
@@ -117,7 +122,7 @@ impl SecretScreen {
             {done.map(|done| view! {
                 <div class="done" role="status"><Notice tone=Tone::Good message=done/></div>
             })}
-            {running.then(|| view! {
+            {reloading.then(|| view! {
                 <noscript>
                     <p class="done hint">
                         {format!(
@@ -162,6 +167,7 @@ fn LiveSecret(
     let users = Memo::new(move |_| page.with(|page| page.users.clone()));
     let history = Memo::new(move |_| page.with(|page| page.history.clone()));
     let matters = Memo::new(move |_| page.with(|page| matters(page, now.get())));
+    let at_work = Memo::new(move |_| page.with(|page| running(page).is_some()));
     let name = Memo::new(move |_| secret.with(|secret| secret.value.as_ref().map(|it| it.name.clone())));
     view! {
         <div class="page-head">
@@ -179,12 +185,12 @@ fn LiveSecret(
         <div class="secret">
             {move || timeline::region(rotation.get(), now)}
             {repair::region(page, name, &acting, now)}
-            {move || preflight::region(preflight.get(), now)}
+            {move || preflight::region(preflight.get(), at_work.get(), now)}
             {act::region(page, acting)}
             {move || versions::region(secret.get(), now)}
+            {move || history::users(users.get(), now)}
             {move || schedule::region(secret.get(), now)}
             {children()}
-            {move || history::users(users.get(), now)}
             {move || history::region(history.get(), now)}
         </div>
     }

@@ -8,20 +8,25 @@ use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::notice::Notice;
 use crate::components::status::{StatusBadge, Tone};
 
-/// The verdict and its checks.
-pub fn region(reading: Reading<Preflight>, now: Now) -> AnyView {
+/// The verdict and its checks; `running` is whether a rotation is at work.
+pub fn region(reading: Reading<Preflight>, running: bool, now: Now) -> AnyView {
     let freshness = Freshness::from(&reading);
     view! {
         <Card id="preflight" heading="Before you rotate" freshness now>
-            {value_or_none(reading, body)}
+            {value_or_none(reading, move |preflight| body(preflight, running))}
         </Card>
     }
     .into_any()
 }
 
-fn body(preflight: Preflight) -> impl IntoView {
+fn body(preflight: Preflight, running: bool) -> impl IntoView {
     let Preflight { ready, verdict, checks } = preflight;
-    let tone = if ready { Tone::Good } else { Tone::Bad };
+    // That one can't begin while another is running is as it should be.
+    let tone = match (ready, running) {
+        (true, _) => Tone::Good,
+        (false, true) => Tone::Plain,
+        (false, false) => Tone::Bad,
+    };
     let (passed, open) = sort(checks);
     let count = match passed.len() {
         1 => "1 check passed".to_owned(),

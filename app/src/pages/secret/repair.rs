@@ -74,7 +74,7 @@ fn body(
         {match plan.moves.is_empty() {
             true => view! { <p><strong>"What to do: "</strong>{outcome}</p> }.into_any(),
             false => view! {
-                <div>
+                <div class="repair__moves">
                     <h3>"What will be done to labels, in this order"</h3>
                     {table(moves)}
                 </div>

@@ -87,6 +87,10 @@ fn a_running_rotation_stands_in_place_of_the_button() {
         ],
         &["id=\"rotate-password\"", ">Rotate now</button>"],
     );
+    let problem = Problem::new(ProblemKind::Conflict, "anna is rotating.");
+    let forms = Forms { rehearse: Some(problem), ..Forms::default() };
+    let page = html(SecretScreen { forms, ..screen(sample::running()) });
+    holds(&page, &["anna is rotating."], &["<noscript>"]);
 }
 
 #[test]

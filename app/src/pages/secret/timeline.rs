@@ -45,21 +45,23 @@ fn body(rotation: Rotation, now: Now) -> impl IntoView {
             <StatusBadge tone label=word/>
             <p>{rotation.summary}</p>
         </div>
-        <ol class="steps">{steps.collect_view()}</ol>
-        <Facts>
-            <Fact name="Started by">{rotation.started_by.unwrap_or_else(|| NOBODY_KNOWN.to_owned())}</Fact>
-            <Fact name="Started">{age_or(started, now, "not yet")}</Fact>
-            <Fact name=if running { "So far" } else { "Took" }>
-                {move || took(started, if running { Some(now.get()) } else { ended })}
-            </Fact>
-            <Fact name="Password change">{rotation.strategy.map_or("not known yet", strategy)}</Fact>
-            <Fact name="Id"><Id id=rotation.token/></Fact>
-        </Facts>
+        <div class="rotation">
+            <ol class="steps">{steps.collect_view()}</ol>
+            <Facts>
+                <Fact name="Started by">{rotation.started_by.unwrap_or_else(|| NOBODY_KNOWN.to_owned())}</Fact>
+                <Fact name="Started">{age_or(started, now, "not yet")}</Fact>
+                <Fact name=if running { "So far" } else { "Took" }>
+                    {move || took(started, if running { Some(now.get()) } else { ended })}
+                </Fact>
+                <Fact name="Password change">{rotation.strategy.map_or("not known yet", strategy)}</Fact>
+                <Fact name="Id"><Id id=rotation.token/></Fact>
+            </Facts>
+        </div>
     }
 }
 
 /// For whose rotation it is where its id does not say so.
-pub const NOBODY_KNOWN: &str = "the schedule, or somebody outside this portal";
+pub const NOBODY_KNOWN: &str = "the schedule, or not known";
 
 /// An age, or a word where there is none.
 pub fn age_or(at: Option<Timestamp>, now: Now, without: &'static str) -> AnyView {
