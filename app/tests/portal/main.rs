@@ -79,16 +79,15 @@ impl TestPortal {
         let database = folder.path().join("data/portal.sqlite");
         let accounts = Accounts::open(&database, Arc::clone(&clock), Arc::clone(&random)).await.unwrap();
         let stack = stack();
-        let portal =
-            Portal::connect(PortalConfig {
-                stack,
-                sandbox,
-                clock: Arc::clone(&clock),
-                random: Arc::clone(&random),
-                journal: Arc::new(Journal::new(accounts.pool().clone())),
-            })
-            .await
-            .unwrap();
+        let portal = Portal::connect(PortalConfig {
+            stack,
+            sandbox,
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            journal: Arc::new(Journal::new(accounts.pool().clone())),
+        })
+        .await
+        .unwrap();
         let app = Services::new(Parts {
             portal,
             accounts: accounts.clone(),

@@ -67,8 +67,14 @@ async fn a_rotation_is_checked_watched_and_remembered() {
     let again = watch.portal.perform(&ada, &RotateSecret { id }).await.expect("the same rotation");
     assert_eq!(again, begun);
     let (page, rotation) = until(&watch, &begun.token, RotationState::Done).await;
-    assert_eq!((rotation.strategy, rotation.started_by.as_deref()), (Some(Strategy::AlternatingUsers), Some("ada")));
-    assert!(rotation.steps.iter().all(|step| step.state == StepState::Done && step.attempts == 1), "{rotation:?}");
+    assert_eq!(
+        (rotation.strategy, rotation.started_by.as_deref()),
+        (Some(Strategy::AlternatingUsers), Some("ada"))
+    );
+    assert!(
+        rotation.steps.iter().all(|step| step.state == StepState::Done && step.attempts == 1),
+        "{rotation:?}"
+    );
     let secret = page.secret.value.expect("the secret");
     assert_eq!(secret.current().map(|version| version.id.as_str()), Some(begun.token.as_str()));
     assert!(secret.pending().is_none() && secret.next_runs.len() == 3);
@@ -106,7 +112,8 @@ async fn of_ten_at_two_portals_one_rotates() {
         async move { (name, portal.perform(&actor(name, Role::Operator), &ROTATE).await) }
     });
     let outcomes = futures::future::join_all(all).await;
-    let won: Vec<_> = outcomes.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref().ok()?))).collect();
+    let won: Vec<_> =
+        outcomes.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref().ok()?))).collect();
     let [(winner, begun)] = won.as_slice() else { panic!("{won:?}") };
     for (name, outcome) in outcomes.iter().filter(|(name, _)| name != winner) {
         let problem = outcome.as_ref().expect_err("only one");
@@ -143,10 +150,18 @@ async fn a_failing_step_is_named_and_the_rest_is_put_right() {
     let page = watch.portal.secret_page(None).await;
     let shown = plan(&page);
     assert_eq!(shown.moves.len(), 1, "{shown:?}");
-    let wrong = RepairRotation { token: shown.token.clone(), moves: shown.moves.clone(), confirm: "yes".into() };
+    let wrong =
+        RepairRotation { token: shown.token.clone(), moves: shown.moves.clone(), confirm: "yes".into() };
     assert_eq!(watch.portal.perform(&ada, &wrong).await.expect_err("the name").kind, ProblemKind::Invalid);
-    let other = RepairRotation { token: shown.token.clone(), moves: Vec::new(), confirm: watch.world.demo.secret_id.clone() };
-    assert_eq!(watch.portal.perform(&ada, &other).await.expect_err("another plan").kind, ProblemKind::Conflict);
+    let other = RepairRotation {
+        token: shown.token.clone(),
+        moves: Vec::new(),
+        confirm: watch.world.demo.secret_id.clone(),
+    };
+    assert_eq!(
+        watch.portal.perform(&ada, &other).await.expect_err("another plan").kind,
+        ProblemKind::Conflict
+    );
     repair(&watch, &shown).await.expect("it is put right");
     let (page, rotation) = until(&watch, &begun.token, RotationState::Failed).await;
     assert!(rotation.summary.contains("setSecret"), "{}", rotation.summary);
@@ -198,7 +213,10 @@ async fn a_rehearsal_changes_nothing_and_a_schedule_is_kept() {
     let scheduled = watch.portal.perform(&ada, &set("cron(0 4 ? * SUN *)")).await.expect("it is set");
     assert_eq!(scheduled.next_runs.len(), 3);
     let secret = watch.portal.secret_page(None).await.secret.value.expect("the secret");
-    assert_eq!((secret.schedule.as_deref(), secret.window.as_deref()), (Some("cron(0 4 ? * SUN *)"), Some("3h")));
+    assert_eq!(
+        (secret.schedule.as_deref(), secret.window.as_deref()),
+        (Some("cron(0 4 ? * SUN *)"), Some("3h"))
+    );
     let off = SetRotationSchedule { schedule: None, window_hours: None };
     watch.portal.perform(&ada, &off).await.expect("it is switched off");
     let secret = watch.portal.secret_page(None).await.secret.value.expect("the secret");
