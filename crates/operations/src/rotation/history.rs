@@ -78,7 +78,13 @@ fn record(event: &Event, kind: &'static str, arn: &str) -> Option<Record> {
 
 /// Pairs each beginning with the end that came next, and with the call that came before.
 fn put_together(mut records: Vec<Record>) -> Vec<PastRotation> {
-    records.sort_by_key(|record| (record.at, KINDS.iter().rev().position(|kind| *kind == record.kind)));
+    // Events have whole seconds: within one, the call comes first and the end last.
+    let rank = |kind: &str| match kind {
+        "RotateSecret" => 0,
+        "RotationStarted" => 1,
+        _ => 2,
+    };
+    records.sort_by_key(|record| (record.at, rank(record.kind)));
     let mut past: Vec<PastRotation> = Vec::new();
     let mut call: Option<(Timestamp, String)> = None;
     for record in records {
@@ -145,6 +151,9 @@ mod tests {
             record(100, "RotateSecret"),
             record(500, "RotationStarted"),
             record(50, "RotationSucceeded"),
+            record(600, "RotationSucceeded"),
+            record(600, "RotationStarted"),
+            record(600, "RotateSecret"),
         ]);
         let short: Vec<_> = past
             .iter()
@@ -160,12 +169,13 @@ mod tests {
         assert_eq!(
             short,
             [
+                (600, Some(600), PastOutcome::Succeeded, Some("anna")),
                 (500, None, PastOutcome::Open, None),
                 (300, Some(400), PastOutcome::Succeeded, None),
                 (100, Some(200), PastOutcome::Failed, Some("anna")),
                 (50, Some(50), PastOutcome::Succeeded, None),
             ]
         );
-        assert_eq!(past[2].error.as_deref(), Some("setSecret: no"));
+        assert_eq!(past[3].error.as_deref(), Some("setSecret: no"));
     }
 }

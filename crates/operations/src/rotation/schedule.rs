@@ -119,11 +119,13 @@ fn read_cron(inside: &str) -> Result<Schedule, Problem> {
             "For example cron(0 4 1 * ? *) or cron(0 4 ? * SUN *).",
         ));
     }
-    let pattern = fields.join(" ");
+    // The year says nothing.
+    let pattern = fields.get(..5).unwrap_or_default().join(" ");
     let parser = CronParser::builder()
         .seconds(Seconds::Disallowed)
-        .year(Year::Required)
+        .year(Year::Disallowed)
         .alternative_weekdays(true)
+        .sloppy_ranges(true)
         .build();
     let cron = parser.parse(&pattern).map_err(|cause| {
         invalid(&format!("That is no cron expression: {cause}."), "For example cron(0 4 ? * SUN *).")

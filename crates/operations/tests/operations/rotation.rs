@@ -19,15 +19,14 @@ const ROTATE: RotateSecret = RotateSecret { id: None };
 /// The page once the rotation with this id stands as expected.
 pub async fn until(watch: &Watch, token: &str, state: RotationState) -> (SecretPage, Rotation) {
     let mut last = None;
-    for _ in 0..300 {
-        watch.advance(2_000);
+    for _ in 0..150 {
         let page = watch.portal.secret_page(Some(token)).await;
         let rotation = page.rotation.value.clone().flatten();
         match rotation {
             Some(rotation) if rotation.state == state => return (page, rotation),
             other => last = other,
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
     }
     panic!("{token} is not {state:?}: {last:?}");
 }
@@ -179,6 +178,11 @@ async fn a_rotation_killed_before_its_last_step_is_rolled_forward() {
     let crash = At::Function { name: "learninghub-rotation".to_owned(), effect: FunctionEffect::Crash };
     faults.add(Fault { at: crash, skip: 3, times: None, share: 1.0 });
     let begun = watch.portal.perform(&actor("ada", Role::Operator), &ROTATE).await.expect("it begins");
+    let silent = |rotation: &Rotation| rotation.steps.last().is_some_and(|step| step.attempts > 0);
+    while !watch.portal.secret_page(None).await.rotation.value.flatten().as_ref().is_some_and(silent) {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    // Longer than the function may take.
     watch.advance(100_000);
     let (page, rotation) = until(&watch, &begun.token, RotationState::HalfDone).await;
     assert_eq!(rotation.steps.last().map(|step| step.state), Some(StepState::Silent), "{rotation:?}");
