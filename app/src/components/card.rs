@@ -65,9 +65,9 @@ pub fn Card(
 }
 
 /// A reading's value, or nothing to show.
-pub fn value_or_none<T, V: IntoView + 'static>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> AnyView
+pub fn value_or_none<T, V>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> AnyView
 where
-    V: Send,
+    V: IntoView + Send + 'static,
 {
     match reading.value {
         Some(value) => show(value).into_any(),
