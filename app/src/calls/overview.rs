@@ -1,10 +1,9 @@
 //! What the overview page asks for.
 
 use leptos::prelude::server;
-use leptos::server_fn::codec::Json;
 use model::overview::Overview;
 
-use super::CallError;
+use super::{CallError, Json};
 
 /// The overview as of now.
 #[server(prefix = "/api/calls", endpoint = "overview", input = Json, output = Json)]

@@ -1,10 +1,9 @@
 //! What the secret's page asks for.
 
 use leptos::prelude::server;
-use leptos::server_fn::codec::Json;
 use model::rotation::SecretPage;
 
-use super::CallError;
+use super::{CallError, Json};
 
 /// The secret as of now.
 #[server(prefix = "/api/calls", endpoint = "secret", input = Json, output = Json)]

@@ -65,9 +65,12 @@ pub fn Card(
 }
 
 /// A reading's value, or nothing to show.
-pub fn value_or_none<T, V: IntoView>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> impl IntoView {
+pub fn value_or_none<T, V>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> AnyView
+where
+    V: IntoView + Send + 'static,
+{
     match reading.value {
-        Some(value) => leptos::either::Either::Left(show(value)),
-        None => leptos::either::Either::Right(view! { <p class="empty">"Nothing has been read yet."</p> }),
+        Some(value) => show(value).into_any(),
+        None => view! { <p class="empty">"Nothing has been read yet."</p> }.into_any(),
     }
 }

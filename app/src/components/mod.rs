@@ -8,7 +8,7 @@
 //! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
 //! - [`figure`]: a number with its name; [`sparkline`]: its last hour;
-//! - [`facts`]: names and values; [`table`]: rows of them; [`id`]: an id, short and whole;
+//! - [`facts`]: names and values; [`table`]: rows under headings; [`id`]: an id, short and whole;
 //! - [`form`]: fields, and what is wrong with them.
 
 pub mod age;

@@ -5,6 +5,30 @@
 //! it again.
 
 use leptos::prelude::*;
+use model::time::Timestamp;
+
+use super::age::Age;
+use super::card::Now;
+use super::id::Id;
+use super::status::{StatusBadge, Tone};
+
+/// What stands in a cell. One type for all tables: each kind of view that a page makes up for itself
+/// is code of its own in the browser's program.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Words.
+    Text(String),
+    /// A name that a program knows.
+    Code(String),
+    /// An id.
+    Id(String),
+    /// Version stages.
+    Labels(Vec<String>),
+    /// A point in time, and what it leads to.
+    Age(Timestamp, Option<String>),
+    /// A verdict.
+    Badge(Tone, &'static str),
+}
 
 /// Rows under headings.
 #[component]
@@ -14,12 +38,14 @@ pub fn Table(
     /// The columns' names.
     columns: &'static [&'static str],
     /// Cells, as many in each row as there are columns.
-    rows: Vec<Vec<AnyView>>,
+    rows: Vec<Vec<Cell>>,
+    /// The present.
+    now: Now,
 ) -> impl IntoView {
     let headings = columns.iter().map(|column| view! { <th role="columnheader" scope="col">{*column}</th> });
     let rows = rows.into_iter().map(|cells| {
         let cells = cells.into_iter().zip(columns).map(|(cell, column)| {
-            view! { <td role="cell" data-column=*column><div>{cell}</div></td> }
+            view! { <td role="cell" data-column=*column><div>{content(cell, now)}</div></td> }
         });
         view! { <tr role="row">{cells.collect_view()}</tr> }
     });
@@ -29,5 +55,22 @@ pub fn Table(
             <thead role="rowgroup"><tr role="row">{headings.collect_view()}</tr></thead>
             <tbody role="rowgroup">{rows.collect_view()}</tbody>
         </table>
+    }
+}
+
+fn content(cell: Cell, now: Now) -> AnyView {
+    match cell {
+        Cell::Text(text) => text.into_any(),
+        Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
+        Cell::Id(id) => view! { <Id id/> }.into_any(),
+        Cell::Labels(labels) => {
+            let labels = labels.into_iter().map(|label| {
+                view! { <li class="label" class:label--current=label == "AWSCURRENT">{label.clone()}</li> }
+            });
+            view! { <ul class="labels">{labels.collect_view()}</ul> }.into_any()
+        }
+        Cell::Age(at, None) => view! { <Age at now/> }.into_any(),
+        Cell::Age(at, Some(address)) => view! { <a href=address><Age at now/></a> }.into_any(),
+        Cell::Badge(tone, label) => view! { <StatusBadge tone label/> }.into_any(),
     }
 }

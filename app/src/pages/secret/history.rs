@@ -5,10 +5,9 @@ use model::overview::Reading;
 use model::rotation::{PastOutcome, PastRotation, SecretUser};
 
 use super::timeline::{NOBODY_KNOWN, address, took};
-use crate::components::age::Age;
 use crate::components::card::{Card, Freshness, Now, value_or_none};
-use crate::components::status::{StatusBadge, Tone};
-use crate::components::table::Table;
+use crate::components::status::Tone;
+use crate::components::table::{Cell, Table};
 
 /// The newest first, each with a link to its steps where its id is known.
 pub fn region(reading: Reading<Vec<PastRotation>>, now: Now) -> AnyView {
@@ -18,9 +17,9 @@ pub fn region(reading: Reading<Vec<PastRotation>>, now: Now) -> AnyView {
             {value_or_none(reading, move |past| match past.is_empty() {
                 true => view! { <p class="empty">"CloudTrail has no rotation of this secret in the time it looks back."</p> }.into_any(),
                 false => {
-                    let rows = past.into_iter().map(|rotation| row(rotation, now)).collect();
+                    let rows = past.into_iter().map(row).collect();
                     view! {
-                        <Table caption="Rotations of the past" columns=&["Started", "Took", "Outcome", "By", "Error"] rows/>
+                        <Table caption="Rotations of the past" columns=&["Started", "Took", "Outcome", "By", "Error"] rows now/>
                     }.into_any()
                 }
             })}
@@ -29,7 +28,7 @@ pub fn region(reading: Reading<Vec<PastRotation>>, now: Now) -> AnyView {
     .into_any()
 }
 
-fn row(rotation: PastRotation, now: Now) -> Vec<AnyView> {
+fn row(rotation: PastRotation) -> Vec<Cell> {
     let PastRotation { token, started_by, started, ended, outcome, error } = rotation;
     let (tone, word) = match outcome {
         PastOutcome::Open => (Tone::Unknown, "No end is known"),
@@ -37,16 +36,12 @@ fn row(rotation: PastRotation, now: Now) -> Vec<AnyView> {
         PastOutcome::Failed => (Tone::Bad, "Failed"),
         PastOutcome::Abandoned => (Tone::Warn, "Abandoned"),
     };
-    let started_cell = match token {
-        Some(token) => view! { <a href=address(&token)><Age at=started now/></a> }.into_any(),
-        None => view! { <Age at=started now/> }.into_any(),
-    };
     vec![
-        started_cell,
-        took(Some(started), ended).into_any(),
-        view! { <StatusBadge tone label=word/> }.into_any(),
-        started_by.unwrap_or_else(|| NOBODY_KNOWN.to_owned()).into_any(),
-        error.unwrap_or_else(|| "none".to_owned()).into_any(),
+        Cell::Age(started, token.map(|token| address(&token))),
+        Cell::Text(took(Some(started), ended)),
+        Cell::Badge(tone, word),
+        Cell::Text(started_by.unwrap_or_else(|| NOBODY_KNOWN.to_owned())),
+        Cell::Text(error.unwrap_or_else(|| "none".to_owned())),
     ]
 }
 
@@ -55,15 +50,13 @@ pub fn users(reading: Reading<Vec<SecretUser>>, now: Now) -> AnyView {
     let freshness = Freshness::from(&reading);
     view! {
         <Card id="users" heading="Used by" freshness now>
-            {value_or_none(reading, |users| match users.is_empty() {
+            {value_or_none(reading, move |users| match users.is_empty() {
                 true => view! { <p class="empty">"No function of this stack names the secret in its environment."</p> }.into_any(),
                 false => {
-                    let rows = users.into_iter().map(|user| vec![
-                        user.function.into_any(),
-                        view! { <code>{user.variable}</code> }.into_any(),
-                    ]);
+                    let cells = |user: SecretUser| vec![Cell::Text(user.function), Cell::Code(user.variable)];
+                    let rows = users.into_iter().map(cells).collect();
                     view! {
-                        <Table caption="Functions that use the secret" columns=&["Function", "Variable"] rows=rows.collect()/>
+                        <Table caption="Functions that use the secret" columns=&["Function", "Variable"] rows now/>
                     }.into_any()
                 }
             })}

@@ -14,8 +14,7 @@ use super::act::Acting;
 use super::proof;
 use crate::components::card::{Card, Freshness, Now};
 use crate::components::form::{Field, FieldText, FormProblem};
-use crate::components::id::Id;
-use crate::components::table::Table;
+use crate::components::table::{Cell, Table};
 
 /// The plan that was shown first, beside the one that is right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub fn region(
             return None;
         }
         let acting = acting.clone();
-        let body = plan.map(|plan| body(plan, name, acting, standing));
+        let body = plan.map(|plan| body(plan, name, acting, standing, now));
         Some(view! { <Card id="repair" heading="Repair" freshness now>{body}</Card> }.into_any())
     }
 }
@@ -65,6 +64,7 @@ fn body(
     name: Memo<Option<String>>,
     acting: Acting,
     standing: Memo<Standing>,
+    now: Now,
 ) -> impl IntoView {
     let evidence = plan.evidence.iter().map(|sentence| view! { <li>{sentence.clone()}</li> });
     let (outcome, moves) = (plan.outcome.clone(), plan.moves.clone());
@@ -76,7 +76,7 @@ fn body(
             false => view! {
                 <div class="repair__moves">
                     <h3>"What will be done to labels, in this order"</h3>
-                    {table(moves)}
+                    {table(moves, now)}
                 </div>
                 <p><strong>"Afterwards: "</strong>{outcome}</p>
                 {match acting.role >= Role::Operator {
@@ -88,20 +88,17 @@ fn body(
     }
 }
 
-fn table(moves: Vec<LabelMove>) -> impl IntoView {
+fn table(moves: Vec<LabelMove>, now: Now) -> impl IntoView {
     let rows = moves.into_iter().map(|step| {
-        let to = match step.to {
-            Some(to) => view! { <Id id=to/> }.into_any(),
-            None => "nowhere: it is taken away".into_any(),
-        };
+        let nowhere = || Cell::Text("nowhere: it is taken away".to_owned());
         vec![
-            view! { <span class="label">{step.label}</span> }.into_any(),
-            view! { <Id id=step.from/> }.into_any(),
-            to,
-            step.why.into_any(),
+            Cell::Labels(vec![step.label]),
+            Cell::Id(step.from),
+            step.to.map_or_else(nowhere, Cell::Id),
+            Cell::Text(step.why),
         ]
     });
-    view! { <Table caption="Label moves" columns=&["Label", "From version", "To version", "Why"] rows=rows.collect()/> }
+    view! { <Table caption="Label moves" columns=&["Label", "From version", "To version", "Why"] rows=rows.collect() now/> }
 }
 
 fn form(

@@ -4,11 +4,9 @@ use leptos::prelude::*;
 use model::overview::Reading;
 use model::rotation::{SecretDetail, SecretVersion};
 
-use super::timeline::age_or;
 use crate::components::card::{Card, Freshness, Now, value_or_none};
-use crate::components::id::Id;
-use crate::components::status::{StatusBadge, Tone};
-use crate::components::table::Table;
+use crate::components::status::Tone;
+use crate::components::table::{Cell, Table};
 
 /// Ids, labels and ages; never a value.
 pub fn region(reading: Reading<SecretDetail>, now: Now) -> AnyView {
@@ -28,23 +26,21 @@ fn body(versions: Vec<SecretVersion>, now: Now) -> AnyView {
         }
         .into_any();
     }
-    let rows = versions.into_iter().map(|version| row(version, now));
+    let rows = versions.into_iter().map(row).collect();
     view! {
-        <Table caption="Versions of the secret" columns=&["Version", "Labels", "Age", "Value", "Started by"] rows=rows.collect()/>
+        <Table caption="Versions of the secret" columns=&["Version", "Labels", "Age", "Value", "Started by"] rows now/>
     }
     .into_any()
 }
 
-fn row(version: SecretVersion, now: Now) -> Vec<AnyView> {
-    let labels = version.labels.into_iter().map(|label| {
-        view! { <li class="label" class:label--current=label == "AWSCURRENT">{label.clone()}</li> }
-    });
+fn row(version: SecretVersion) -> Vec<Cell> {
     let (tone, word) = if version.has_value { (Tone::Good, "there") } else { (Tone::Warn, "none yet") };
+    let unknown = || "not known".to_owned();
     vec![
-        view! { <Id id=version.id/> }.into_any(),
-        view! { <ul class="labels">{labels.collect_view()}</ul> }.into_any(),
-        age_or(version.created, now, "not known"),
-        view! { <StatusBadge tone label=word/> }.into_any(),
-        version.started_by.unwrap_or_else(|| "not known".to_owned()).into_any(),
+        Cell::Id(version.id),
+        Cell::Labels(version.labels),
+        version.created.map_or_else(|| Cell::Text(unknown()), |at| Cell::Age(at, None)),
+        Cell::Badge(tone, word),
+        Cell::Text(version.started_by.unwrap_or_else(unknown)),
     ]
 }
