@@ -23,6 +23,9 @@ const MOST_FOLLOWED: usize = 16;
 /// Lambda's own default, where the rotation function can't be read.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 60;
 
+/// A rotation that is followed: its id, and what the function wrote about it.
+type Followed = (String, Arc<Kept<Vec<log::Line>>>);
+
 /// The readings behind the page.
 pub(crate) struct Readings {
     secret: Kept<SecretDetail>,
@@ -30,7 +33,7 @@ pub(crate) struct Readings {
     preflight: Kept<Preflight>,
     history: Kept<Vec<PastRotation>>,
     users: Kept<Vec<SecretUser>>,
-    logs: Mutex<Vec<(String, Arc<Kept<Vec<log::Line>>>)>>,
+    logs: Mutex<Vec<Followed>>,
     probe: Mutex<Option<(String, Arc<Kept<Probe>>)>>,
 }
 
@@ -54,6 +57,11 @@ impl Portal {
     /// What the secret's page shows: of the rotation with the id `watch`, or of the newest. Never
     /// fails as a whole; each part carries its own problem.
     pub async fn secret_page(&self, watch: Option<&str>) -> SecretPage {
+        // Boxed, because it holds the futures of a dozen calls.
+        Box::pin(self.put_together(watch)).await
+    }
+
+    async fn put_together(&self, watch: Option<&str>) -> SecretPage {
         let secret = self.secret_reading().await;
         let rotation = self.followed(&secret, watch).await;
         let state = self.newest_state(&secret, &rotation, watch).await;

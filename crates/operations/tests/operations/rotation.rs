@@ -82,7 +82,12 @@ async fn a_rotation_is_checked_watched_and_remembered() {
     assert_eq!(begun.token, "0123456789abcdef0123456789abcdef-ada");
     let again = watch.portal.perform(&ada, &RotateSecret { id }).await.expect("the same rotation");
     assert_eq!(again, begun);
-    let (page, rotation) = until(&watch, &begun.token, RotationState::Done).await;
+    let (page, mut rotation) = until(&watch, &begun.token, RotationState::Done).await;
+    // The labels are there before the log's last line.
+    while rotation.steps.iter().any(|step| step.duration_ms.is_none()) {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        rotation = watch.portal.secret_page(Some(&begun.token)).await.rotation.value.flatten().expect("it");
+    }
     assert_eq!(
         (rotation.strategy, rotation.started_by.as_deref()),
         (Some(Strategy::AlternatingUsers), Some("ada"))

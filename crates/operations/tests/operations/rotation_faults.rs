@@ -79,6 +79,7 @@ async fn a_fault_at_any_call_leaves_nothing_that_the_next_run_does_not_put_right
             let name = format!("{operation} {effect:?}");
             watch.world.sandbox.context().faults.add(Fault::once(fault(service, operation, effect)));
             watch.advance(60_000);
+            println!("{name}");
             let outcome = watch.portal.perform(&ada, &RotateSecret { id: None }).await;
             if let Ok(begun) = &outcome {
                 until(&watch, &begun.token, RotationState::Done).await;
