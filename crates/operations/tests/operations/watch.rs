@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use model::overview::Overview;
@@ -100,6 +102,7 @@ async fn portal(world: &World, ahead: &Arc<AtomicI64>, written: &Arc<Written>) -
         .endpoint_url(world.sandbox.aws_endpoint())
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .retry_config(aws_config::retry::RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(4)).build())
         .load()
         .await;
     let (context, offset) = (world.sandbox.context().clone(), ahead.clone());
