@@ -44,6 +44,13 @@ export default defineConfig({
     { name: "desktop", testMatch: scripted },
     { name: "phone", testMatch: ["sign-in.spec.ts", "overview.spec.ts"], use: { viewport: narrow, hasTouch: true } },
     { name: "no-javascript", testMatch: "no-javascript.spec.ts", use: { javaScriptEnabled: false } },
-    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["desktop", "phone", "no-javascript"] },
+    { name: "secret", testMatch: "secret.spec.ts", dependencies: ["desktop", "phone", "no-javascript"] },
+    {
+      name: "secret-no-javascript",
+      testMatch: "secret-no-javascript.spec.ts",
+      dependencies: ["secret"],
+      use: { javaScriptEnabled: false },
+    },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["secret-no-javascript"] },
   ],
 });

@@ -9,9 +9,10 @@ use model::problem::{Problem, ProblemKind};
 use model::rotation::{
     PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser,
 };
+use model::time::Timestamp;
 use tokio::sync::Mutex;
 
-use super::preflight::{Facts, RotationFunction, preflight};
+use super::preflight::{Facts, Network, RotationFunction, preflight};
 use super::repair::{Probe, plan};
 use super::timeline::{Place, Seen, rotation};
 use super::{detail, facts, history, log, probe};
@@ -22,6 +23,16 @@ use crate::portal::Portal;
 const MOST_FOLLOWED: usize = 16;
 /// Lambda's own default, where the rotation function can't be read.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 60;
+/// How long a page waits for logins to be tried.
+const PROBE_TIME: Duration = Duration::from_secs(4);
+
+/// Logins that were tried.
+struct Tried {
+    /// The labels as they were.
+    of: String,
+    at: Timestamp,
+    probe: Probe,
+}
 
 /// A rotation that is followed: its id, and what the function wrote about it.
 type Followed = (String, Arc<Kept<Vec<log::Line>>>);
@@ -30,11 +41,12 @@ type Followed = (String, Arc<Kept<Vec<log::Line>>>);
 pub(crate) struct Readings {
     secret: Kept<SecretDetail>,
     function: Kept<Option<RotationFunction>>,
-    preflight: Kept<Preflight>,
+    api_network: Kept<Network>,
+    canary: Kept<Option<(String, f64)>>,
     history: Kept<Vec<PastRotation>>,
     users: Kept<Vec<SecretUser>>,
     logs: Mutex<Vec<Followed>>,
-    probe: Mutex<Option<(String, Arc<Kept<Probe>>)>>,
+    probe: Mutex<Option<Tried>>,
 }
 
 impl Readings {
@@ -43,9 +55,10 @@ impl Readings {
             // A running rotation takes a few seconds, and its page wants to show the steps.
             secret: Kept::every(Duration::from_millis(900)),
             function: Kept::every(Duration::from_secs(15)),
-            preflight: Kept::every(Duration::from_secs(10)),
+            api_network: Kept::every(Duration::from_secs(30)),
+            canary: Kept::every(Duration::from_secs(5)),
             // CloudTrail is minutes behind, and takes two calls a second.
-            history: Kept::every(Duration::from_secs(60)),
+            history: Kept::every(Duration::from_secs(30)),
             users: Kept::every(Duration::from_secs(120)),
             logs: Mutex::new(Vec::new()),
             probe: Mutex::new(None),
@@ -66,13 +79,12 @@ impl Portal {
         let rotation = self.followed(&secret, watch).await;
         let state = self.newest_state(&secret, &rotation, watch).await;
         let (preflight, repair, history, users) = futures::join!(
-            self.readings
-                .preflight
-                .get(self.clock(), || async { Ok(self.checked(secret.clone(), state).await) }),
+            self.checked(secret.clone(), state),
             self.repair_reading(&secret, state),
             self.history(&secret),
             self.users(&secret),
         );
+        let preflight = Reading { value: Some(preflight), at: secret.at, problem: None };
         SecretPage { now: self.now(), secret, rotation, repair, preflight, history, users }
     }
 
@@ -89,6 +101,7 @@ impl Portal {
 
     /// Whether a rotation would go through, looked at now.
     pub(super) async fn preflight_of(&self, secret: SecretDetail) -> Preflight {
+        self.readings.canary.forget().await;
         let secret = Reading::fresh(secret, self.now());
         let rotation = self.followed(&secret, None).await;
         let state = self.newest_state(&secret, &rotation, None).await;
@@ -113,7 +126,7 @@ impl Portal {
     /// Has everything about the secret read anew by the next who looks.
     pub(super) async fn forget_secret(&self) {
         let readings = &self.readings;
-        futures::join!(readings.secret.forget(), readings.preflight.forget(), self.secret.forget());
+        futures::join!(readings.secret.forget(), readings.canary.forget(), self.secret.forget());
         readings.probe.lock().await.take();
     }
 
@@ -200,12 +213,7 @@ impl Portal {
         of(&Box::pin(self.followed(secret, None)).await)
     }
 
-    async fn lines(
-        &self,
-        group: &str,
-        token: &str,
-        created: Option<model::time::Timestamp>,
-    ) -> Reading<Vec<log::Line>> {
+    async fn lines(&self, group: &str, token: &str, created: Option<Timestamp>) -> Reading<Vec<log::Line>> {
         let kept = {
             let mut logs = self.readings.logs.lock().await;
             match logs.iter().position(|(followed, _)| followed == token) {
@@ -228,18 +236,18 @@ impl Portal {
     }
 
     async fn checked(&self, secret: Reading<SecretDetail>, newest: Option<RotationState>) -> Preflight {
-        let lambda = &self.clients.lambda;
+        let (lambda, readings, clock) = (&self.clients.lambda, &self.readings, self.clock());
         let (function, api_network, canary) = futures::join!(
             self.function_reading(secret.value.as_ref()),
-            facts::api_network(lambda, self.stack()),
-            facts::canary(lambda, self.stack()),
+            readings.api_network.get(clock, || facts::api_network(lambda, self.stack())),
+            readings.canary.get(clock, || facts::canary(lambda, self.stack())),
         );
         let facts = Facts {
             secret: known(secret),
             newest,
             function: known(function),
-            api_network,
-            canary,
+            api_network: known(api_network),
+            canary: known(canary),
             now: self.now(),
         };
         preflight(&facts)
@@ -260,31 +268,23 @@ impl Portal {
         Reading::fresh(plan(detail, &tried), secret.at)
     }
 
-    /// The logins as they were tried last, for as long as no label has moved, ten minutes at most: each
-    /// refused one counts towards a lock.
+    /// The logins as they were tried last, while no label has moved: for ten minutes where one was refused,
+    /// as each refusal counts towards a lock, and for seconds where only something was in the way.
     async fn kept_probe(&self, secret: &SecretDetail) -> Probe {
         let labels: Vec<_> = secret.versions.iter().map(|version| (&version.id, &version.labels)).collect();
-        let key = format!("{labels:?}");
-        let kept = {
-            let mut probe = self.readings.probe.lock().await;
-            match &*probe {
-                Some((of, kept)) if *of == key => Arc::clone(kept),
-                _ => {
-                    let kept = Kept::every(Duration::from_secs(600)).within(Duration::from_secs(4));
-                    let kept = Arc::new(kept);
-                    *probe = Some((key, Arc::clone(&kept)));
-                    kept
-                }
-            }
-        };
-        let reading =
-            kept.get(self.clock(), || async { Ok(probe::ask(&self.clients.lambda, secret).await) }).await;
-        if let Some(probe) = reading.value {
-            return probe;
+        let of = format!("{labels:?}");
+        let mut tried = self.readings.probe.lock().await;
+        let now = self.now();
+        if let Some(last) = tried.as_ref().filter(|last| last.of == of)
+            && (0..last.probe.good_for_ms()).contains(&now.0.saturating_sub(last.at.0))
+        {
+            return last.probe.clone();
         }
-        // Nobody's login was refused meanwhile, so the next look may try again.
-        self.readings.probe.lock().await.take();
-        Probe::unknown("there was no answer in time.")
+        let asking = probe::ask(&self.clients.lambda, secret);
+        let probe = tokio::time::timeout(PROBE_TIME, asking).await;
+        let probe = probe.unwrap_or_else(|_| Probe::unknown("there was no answer in time."));
+        *tried = Some(Tried { of, at: self.now(), probe: probe.clone() });
+        probe
     }
 
     async fn history(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<PastRotation>> {

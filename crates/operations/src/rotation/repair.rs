@@ -33,6 +33,12 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
+    /// For how long it need not be asked again, in milliseconds.
+    pub(crate) fn good_for_ms(&self) -> i64 {
+        let refused = |login: &Login| matches!(login, Login::Refused(_));
+        if [&self.current, &self.pending, &self.previous].into_iter().any(refused) { 600_000 } else { 15_000 }
+    }
+
     /// Nothing is known, for a reason.
     pub(crate) fn unknown(why: &str) -> Self {
         let unknown = || Login::Unknown(why.to_owned());

@@ -1,0 +1,103 @@
+import type { APIRequestContext, Page } from "@playwright/test";
+import { environment } from "../support/environment.js";
+import { awake, expect, expectAccessible, expectNoSidewaysScroll, region, test } from "../support/portal.js";
+
+/** One after the other: there is one secret. */
+test.describe.configure({ mode: "serial" });
+
+/** A rotation takes a few seconds, on a busy machine more. */
+const ROTATED = { timeout: 60_000 };
+
+async function fault(request: APIRequestContext, rule: object): Promise<void> {
+  const answer = await request.post(`${environment.control}/faults`, { data: rule });
+  expect(answer.ok(), `control port, faults: ${answer.status()}`).toBe(true);
+}
+
+async function noFaults(request: APIRequestContext): Promise<void> {
+  expect((await request.delete(`${environment.control}/faults`)).ok()).toBe(true);
+}
+
+async function open(page: Page): Promise<void> {
+  await page.getByRole("link", { name: "Secret", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("learninghub/sqlserver");
+  await awake(page);
+}
+
+test.afterEach(async ({ request }) => noFaults(request));
+
+test("a rotation is watched to its end, and the page is accessible", async ({ overview: page }) => {
+  test.setTimeout(120_000);
+  await open(page);
+  await expect(region(page, "Before you rotate")).toContainText(/can go ahead|Nothing is in the way/);
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  await expect(page).toHaveURL(/\/secret\?rotation=[0-9a-f]{32}-admin/);
+  const rotation = region(page, "Rotation");
+  await expect(rotation).toContainText("Rotation is done", ROTATED);
+  for (const step of ["createSecret", "setSecret", "testSecret", "finishSecret"]) {
+    await expect(rotation.getByText(step, { exact: true })).toBeVisible();
+  }
+  // The page can be closed and opened again: nothing of it was remembered.
+  await page.goto("/secret");
+  await expect(region(page, "Rotation")).toContainText("Rotation is done");
+  await expect(region(page, "Versions")).toContainText("AWSPREVIOUS");
+  await awake(page);
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expectNoSidewaysScroll(page);
+});
+
+test("what is in the way is red, says what to do, and turns green again", async ({ overview: page, request }) => {
+  await fault(request, {
+    at: { target: "aws", service: "lambda", operation: "GetPolicy", effect: "access_denied" },
+  });
+  await open(page);
+  const preflight = region(page, "Before you rotate");
+  await expect(preflight).toContainText("lambda:GetPolicy", { timeout: 30_000 });
+  await noFaults(request);
+  await expect(preflight).not.toContainText("lambda:GetPolicy", { timeout: 30_000 });
+});
+
+test("a failing step is named, and a repair puts all right", async ({ overview: page, request }) => {
+  test.setTimeout(180_000);
+  await open(page);
+  await fault(request, { at: { target: "tds", effect: "refuse" } });
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  const rotation = region(page, "Rotation");
+  await expect(rotation).toContainText("does not reach the database", ROTATED);
+  await expect(rotation).toContainText("setSecret");
+  await expect(page.getByRole("button", { name: "Rotate now" })).toBeDisabled();
+  await expect(region(page, "Before you rotate")).toContainText("left half done");
+  await noFaults(request);
+  const repair = region(page, "Repair");
+  // The logins are tried again by themselves once the database answers.
+  await expect(async () => {
+    await page.goto("/secret");
+    await expect(repair.getByRole("button", { name: "Repair" })).toBeVisible({ timeout: 2_000 });
+  }).toPass({ timeout: 60_000 });
+  await expect(repair).toContainText("AWSPENDING");
+  await repair.getByLabel("The secret's name").fill("something else");
+  await repair.getByRole("button", { name: "Repair" }).click();
+  await expect(region(page, "Repair")).toContainText("not the secret's name");
+  await repair.getByLabel("The secret's name").fill("learninghub/sqlserver");
+  await repair.getByRole("button", { name: "Repair" }).click();
+  await expect(page).toHaveURL(/done=repaired/);
+  await expect(page.getByRole("main")).toContainText("the rotation is put right");
+  await expect(page.getByRole("button", { name: "Rotate now" })).toBeEnabled();
+  expect((await request.get(`${environment.api}/courses`)).status()).toBe(200);
+});
+
+test("a schedule that AWS would refuse is refused with its rule, and what was typed stays", async ({
+  overview: page,
+  tolerated,
+}) => {
+  tolerated.push(/422/);
+  await open(page);
+  const expression = page.getByLabel("Expression");
+  await expression.fill("rate(1 hours)");
+  await page.getByRole("button", { name: "Change the schedule" }).click();
+  await expect(page.getByRole("main")).toContainText("4 hours at least");
+  await expect(expression).toHaveValue("rate(1 hours)");
+  await expression.fill("rate(30 days)");
+  await page.getByRole("button", { name: "Change the schedule" }).click();
+  await expect(page).toHaveURL(/done=scheduled/);
+});
