@@ -31,11 +31,6 @@ impl<T: Clone> Kept<T> {
         Self { every, limit: LIMIT, last: Mutex::new(None) }
     }
 
-    /// The same with another limit for one reading.
-    pub(crate) fn within(self, limit: Duration) -> Self {
-        Self { limit, ..self }
-    }
-
     /// Has the next caller read anew, whenever the last attempt was. The value stays for as long as
     /// that takes, and if it fails.
     pub(crate) async fn forget(&self) {
