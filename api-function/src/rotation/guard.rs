@@ -69,7 +69,10 @@ pub fn guard(described: &Described, token: &str) -> Result<Guard, Failure> {
 mod tests {
     use super::*;
 
-    fn described(enabled: bool, labels: &[(&str, &[&str])]) -> Described {
+    /// Versions and their labels.
+    type Labels<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn described(enabled: bool, labels: Labels<'_>) -> Described {
         let labels = labels.iter().map(|(version, labels)| {
             ((*version).to_owned(), labels.iter().map(|label| (*label).to_owned()).collect())
         });
@@ -78,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_guards_stand_in_their_order() {
-        let cases: [(bool, &[(&str, &[&str])], Result<Guard, Cause>); 7] = [
+        let cases: [(bool, Labels<'_>, Result<Guard, Cause>); 7] = [
             (true, &[("c", &[CURRENT]), ("t", &[PENDING])], Ok(Guard::Go)),
             (true, &[("c", &[PREVIOUS]), ("t", &[CURRENT, PENDING])], Ok(Guard::AlreadyCurrent)),
             (true, &[("c", &[PREVIOUS]), ("t", &[CURRENT])], Ok(Guard::AlreadyCurrent)),

@@ -67,23 +67,20 @@ impl Session {
         // The driver's own limit is for each round trip.
         match timeout(self.statement_time, Box::pin(exchange)).await {
             Ok(Ok(sets)) => Ok(sets),
-            Ok(Err(Error::Server(token))) => {
-                Err(Refusal::Statement { number: token.code(), message: token.message().to_owned() })
-            }
+            Ok(Err(Error::Server(token))) => Err(Refusal::Statement { number: token.code() }),
             Ok(Err(Error::Io { kind: IoErrorKind::TimedOut, .. })) | Err(_) => Err(Refusal::TimedOut),
             Ok(Err(_)) => Err(Refusal::Broken),
         }
     }
 }
 
-/// Why a statement has no result. Not to be logged: the server's words may quote what was sent.
+/// Why a statement has no result. The server's words are left behind: they may quote what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The server refused it.
     Statement {
         /// SQL Server's error number.
         number: u32,
-        /// Its words.
-        message: String,
     },
     /// No answer in time.
     TimedOut,
@@ -95,7 +92,7 @@ impl Refusal {
     /// The failure it is. `what` was to be done.
     pub fn failure(&self, what: &str) -> Failure {
         match self {
-            Self::Statement { number, .. } => {
+            Self::Statement { number } => {
                 let cause = statement_cause(*number);
                 let why = match cause {
                     Cause::PasswordPolicy => "the password policy does not allow it",
@@ -122,8 +119,8 @@ pub fn statement_cause(number: u32) -> Cause {
     match number {
         // Too recent to change, not now, too short, too long, not complex, the filter's.
         15114..=15119 | 18463..=18468 | 33024 => Cause::PasswordPolicy,
-        // Denied, no right to grant, no such login or no right to alter it, no right at all.
-        229 | 230 | 262 | 297 | 300 | 4613 | 15151 | 15247 | 15517 | 15562 => Cause::Permission,
+        // Denied, still owner of something (which only a person can give to somebody else), no right to grant, no such login or no right to alter it, no right at all.
+        229 | 230 | 262 | 297 | 300 | 4613 | 15138 | 15151 | 15247 | 15517 | 15562 => Cause::Permission,
         // A deadlock's victim, a lock's time-out, no memory: as they pass, so does this.
         701 | 1205 | 1222 | 3906 | 8645 => Cause::DatabaseUnavailable,
         number => match login::cause(number) {

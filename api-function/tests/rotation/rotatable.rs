@@ -21,6 +21,8 @@ pub struct Rotatable {
 #[derive(Default)]
 pub struct Rotating {
     pub disabled: bool,
+    /// How often the event's RotationToken came back.
+    pub handed_back: u32,
     pub pending: Option<String>,
     pub put: BTreeMap<String, Vec<String>>,
 }
@@ -45,13 +47,14 @@ impl Service for Rotatable {
         let operation = call.operation.clone();
         // The sandbox does not know it yet.
         let rotation_token = call.input.as_object_mut().and_then(|input| input.remove("RotationToken"));
-        assert!(rotation_token.is_none_or(|token| token == "Canary-rotation-token"));
+        assert!(rotation_token.as_ref().is_none_or(|token| token == "Canary-rotation-token"));
         let put = (operation == "PutSecretValue").then(|| {
             let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
             (text("ClientRequestToken"), text("SecretString"))
         });
         let mut reply = self.inner.clone().call(call).await?;
         let mut state = self.state.lock().unwrap();
+        state.handed_back += u32::from(rotation_token.is_some());
         if let Some((token, text)) = put {
             if state.pending.as_ref() == Some(&token) {
                 state.pending = None;

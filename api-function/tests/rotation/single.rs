@@ -21,6 +21,7 @@ async fn four_steps_rotate() {
         assert_eq!(world.stage("AWSPREVIOUS").await, Some(before));
         assert!(world.log_in(USER, PASSWORD, "master").await.is_err());
     }
+    assert_eq!(world.rotatable.state.lock().unwrap().handed_back, 3, "once for each new value");
     world.assert_no_leak().await;
 }
 

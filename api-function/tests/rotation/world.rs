@@ -205,7 +205,10 @@ impl World {
         token: &str,
         left: Duration,
     ) -> Result<(), Diagnostic> {
-        let payload = json!({"Step": step, "SecretId": SECRET, "ClientRequestToken": token, "Other": 1});
+        let payload = json!({
+            "Step": step, "SecretId": SECRET, "ClientRequestToken": token, "Other": 1,
+            "RotationToken": "Canary-rotation-token",
+        });
         let mut context = LambdaContext::default();
         context.request_id = "8f5c3a2e-0000-4000-8000-000000000001".to_owned();
         let now = u64::try_from((system_clock())().timestamp_millis()).unwrap();

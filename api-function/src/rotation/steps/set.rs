@@ -90,7 +90,7 @@ impl Work<'_> {
             Ok(_) => return Ok(Done::Now),
             Err(refusal) => refusal,
         };
-        if let Refusal::Statement { number: statements::NOT_QUOTABLE, .. } = refusal {
+        if let Refusal::Statement { number: statements::NOT_QUOTABLE } = refusal {
             let reason = "the user's name or a password is longer than 128 characters";
             return Err(Failure::new(Cause::SecretMalformed, reason));
         }

@@ -32,7 +32,7 @@ impl Work<'_> {
         let query = Statement::new(QUERY).bind(Value::Text(self.rotation.config.test_query.clone()));
         match session.run(&query).await {
             Ok(_) => Ok(Done::Now),
-            Err(Refusal::Statement { number, .. }) => Err(Failure::new(
+            Err(Refusal::Statement { number }) => Err(Failure::new(
                 Cause::TestQueryFailed,
                 format!(
                     "the new login works, but the test query (ROTATION_TEST_QUERY) fails with error {number}"
