@@ -5,13 +5,14 @@
 //! | `SECRET_ID` | name or ARN of the secret with the database's address and login | none: required |
 //! | `SECRET_TTL` | seconds for which the secret is kept before it is read again, 60 to 300 | 120 |
 //! | `SQL_TLS` | `strict` (TDS 8: TLS first; SQL Server 2022 and later), `required` (TDS 7: TLS before the login), or `plaintext`, which sends everything but the login's scrambled password in the clear | `required` |
-//! | `SQL_CA` | certificates to trust besides the system's: PEM text, or the path of a PEM file | none |
+//! | `SQL_CA` | certificates to trust besides Mozilla's list, which is compiled in: PEM text, or the path of a PEM file | none |
 //! | `SQL_TIMEOUT` | milliseconds a statement may take, 100 to 25000 | 5000 |
 //! | `SQL_ADDRESS` | `host:port` to connect to while the secret is still being read; used when the secret says the same, else dropped | none |
 //! | `API_PATH_PREFIX` | what stands before every path, for example `/v1` where a custom domain maps it; requests without it are answered too | none |
 //! | `AWS_LAMBDA_LOG_LEVEL` | `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`, set by Lambda's logging configuration | `INFO` |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda | none: required but for the last |
 //! | `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` | another address for Secrets Manager, as the SDKs take it | AWS's own |
+//! | `AWS_CA_BUNDLE` | certificates to trust at Secrets Manager's address in the place of Amazon's roots, as the SDKs take it: the path of a PEM file | Amazon's roots, compiled in |
 //! | `AWS_XRAY_DAEMON_ADDRESS` | `address:port` of the X-Ray daemon, set by Lambda; where a request is traced, it is told of its calls there | none: no traces |
 //! | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the runtime does not start without | `api`, `$LATEST` where there is no runtime, in tests |
 //!
@@ -22,6 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tracing::level_filters::LevelFilter;
@@ -78,7 +80,7 @@ pub struct Config {
     pub secret_ttl: Duration,
     /// How the connection is encrypted.
     pub sql_tls: SqlTls,
-    /// Certificates to trust besides the system's, in PEM.
+    /// Certificates to trust at the database besides Mozilla's list, in PEM.
     pub sql_ca: Option<String>,
     /// How long a statement may take.
     pub sql_timeout: Duration,
@@ -94,6 +96,8 @@ pub struct Config {
     pub credentials: AwsCredentials,
     /// Another address for Secrets Manager.
     pub endpoint_url: Option<String>,
+    /// Certificates to trust at Secrets Manager instead of Amazon's roots, in PEM.
+    pub aws_ca: Option<String>,
     /// The X-Ray daemon.
     pub xray_daemon: Option<SocketAddr>,
     /// The function's name.
@@ -135,7 +139,7 @@ impl Config {
             secret_id: required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(seconds),
             sql_tls: sql_tls(get("SQL_TLS"))?,
-            sql_ca: get("SQL_CA").map(sql_ca).transpose()?,
+            sql_ca: get("SQL_CA").map(|value| certificates("SQL_CA", value)).transpose()?,
             sql_timeout: Duration::from_millis(timeout),
             sql_address: get("SQL_ADDRESS").map(|value| address(&value)).transpose()?,
             path_prefix: get("API_PATH_PREFIX").map(path_prefix).transpose()?.unwrap_or_default(),
@@ -143,6 +147,7 @@ impl Config {
             region: required("AWS_REGION")?,
             credentials: AwsCredentials::read(&get)?,
             endpoint_url: endpoint_url(&get)?,
+            aws_ca: get("AWS_CA_BUNDLE").map(|value| certificates("AWS_CA_BUNDLE", value)).transpose()?,
             xray_daemon: get("AWS_XRAY_DAEMON_ADDRESS").map(|value| xray_daemon(&value)).transpose()?,
             function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "api".to_owned()),
             function_version: get("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_else(|| "$LATEST".to_owned()),
@@ -180,22 +185,23 @@ pub(crate) fn sql_tls(value: Option<String>) -> Result<SqlTls, ConfigError> {
 
 /// The text of the certificates, checked: what is wrong with them should be known at the start and
 /// not at the first connection.
-pub(crate) fn sql_ca(value: String) -> Result<String, ConfigError> {
-    const VARIABLE: &str = "SQL_CA";
+pub(crate) fn certificates(variable: &'static str, value: String) -> Result<String, ConfigError> {
     let text = if value.contains("-----BEGIN") {
         value
     } else {
         std::fs::read_to_string(value.trim()).map_err(|cause| {
-            error(VARIABLE, format!("is neither PEM text nor the path of a file that can be read ({cause})"))
+            error(variable, format!("is neither PEM text nor the path of a file that can be read ({cause})"))
         })?
     };
-    let mut certificates = 0;
+    let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-        certificate.map_err(|cause| error(VARIABLE, format!("is not PEM: {cause:?}")))?;
-        certificates += 1;
+        let certificate = certificate.map_err(|cause| error(variable, format!("is not PEM: {cause:?}")))?;
+        roots
+            .add(certificate)
+            .map_err(|cause| error(variable, format!("holds what is no certificate: {cause}")))?;
     }
-    if certificates == 0 {
-        return Err(error(VARIABLE, "holds no certificate"));
+    if roots.is_empty() {
+        return Err(error(variable, "holds no certificate"));
     }
     Ok(text)
 }
@@ -265,7 +271,7 @@ pub(crate) fn endpoint_url(
 mod tests {
     use super::*;
 
-    const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    const PEM: &str = include_str!("roots/amazon.pem");
 
     fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let base = [
@@ -345,6 +351,8 @@ mod tests {
             ("SQL_CA", "/no/such/file.pem"),
             ("SQL_CA", "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"),
             ("SQL_CA", "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"),
+            ("SQL_CA", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"),
+            ("AWS_CA_BUNDLE", "/no/such/file.pem"),
             ("SQL_TIMEOUT", "99"),
             ("SQL_TIMEOUT", "-1"),
             ("SQL_ADDRESS", "db.internal"),

@@ -11,7 +11,7 @@
 //! - [`request`], [`body`], [`etag`], [`cursor`], [`response`], [`problem`]: what routes are written
 //!   with;
 //! - [`sql`]: the one connection to the database and its rules; [`meter`]: what it costs;
-//! - [`secret`]: the login it is made with;
+//! - [`secret`]: the login it is made with; [`roots`]: whom it is fetched from;
 //! - [`rotation`]: the other function of this package, which changes that login's password;
 //! - [`telemetry`], [`time`]: the log, the clock, the random numbers.
 //!
@@ -48,6 +48,7 @@ pub mod problem;
 pub mod report;
 pub mod request;
 pub mod response;
+pub mod roots;
 pub mod rotation;
 pub mod router;
 pub mod routes;

@@ -101,6 +101,9 @@ async fn every_route_through_the_gateway() {
     assert_eq!(body["status"], "ok");
     authors(&world).await;
     learners(&world).await;
+    paging(&world).await;
+    two_writers(&world).await;
+    hostile(&world).await;
     refusals(&world).await;
     figures(&world).await;
     world.sandbox.stop().await;
@@ -201,6 +204,73 @@ async fn learners(world: &World) {
     assert_eq!(status(world.author("DELETE", "/courses/schleusen").header("if-match", "*")).await, 204);
     assert_eq!(status(world.call("GET", "/courses/schleusen")).await, 404);
     assert_eq!(status(world.learner("HEAD", "/me/progress")).await, 200);
+}
+
+/// What is there all the while is listed once, whatever comes and goes between the pages.
+async fn paging(world: &World) {
+    let names: Vec<_> = (0..5).map(|number| format!("paging-{number}")).collect();
+    for name in &names {
+        answered(world.author("POST", "/courses").json(&course(name)), 201).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/courses?level=advanced&limit=2{cursor}");
+        let (_, page) = answered(world.call("GET", &path), 200).await;
+        for course in page["items"].as_array().unwrap() {
+            seen.push(course["slug"].as_str().unwrap().to_owned());
+        }
+        if seen.len() == 2 {
+            assert_eq!(
+                status(world.author("DELETE", "/courses/paging-0").header("if-match", "*")).await,
+                204
+            );
+            answered(world.author("POST", "/courses").json(&course("paging-new")), 201).await;
+        }
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    for name in &names[1..] {
+        assert_eq!(seen.iter().filter(|slug| *slug == name).count(), 1, "{name} in {seen:?}");
+    }
+    let (_, empty) = answered(world.call("GET", "/courses?search=nothing-of-the-kind"), 200).await;
+    assert_eq!(empty["items"], json!([]));
+    let forged = cursor.replace("&cursor=", "").chars().rev().collect::<String>();
+    answered(world.call("GET", &format!("/courses?cursor={forged}")), 400).await;
+}
+
+/// Of two that change the same course on the same tag one gets through, at the same time or not.
+async fn two_writers(world: &World) {
+    let (read, body) = answered(world.call("GET", "/courses/paging-1"), 200).await;
+    let tag = header(&read, "etag").to_owned();
+    assert_eq!(body["title"], "Schleusen 🚢 O'Brien");
+    let put = |title: &str| {
+        let mut content = course("");
+        content.as_object_mut().unwrap().remove("slug");
+        content["title"] = json!(title);
+        status(world.author("PUT", "/courses/paging-1").header("if-match", &tag).json(&content))
+    };
+    let (one, other) = tokio::join!(put("One"), put("Other"));
+    assert_eq!([one, other].iter().filter(|status| **status == 200).count(), 1, "{one} {other}");
+    assert!([one, other].contains(&412), "{one} {other}");
+    let (_, body) = answered(world.call("GET", "/courses/paging-1"), 200).await;
+    assert_eq!(body["title"], if one == 200 { "One" } else { "Other" });
+}
+
+/// Texts written to break something come back as they were sent, and harm nothing.
+async fn hostile(world: &World) {
+    let texts =
+        ["'); DROP TABLE dbo.courses; --", "[x]]]\"`%_", "a\u{0}b", "👩‍🚀 \u{202e}שלום", "<script>&amp;"];
+    for (number, text) in texts.iter().enumerate() {
+        let slug = format!("hostile-{number}");
+        let mut content = course(&slug);
+        content["title"] = json!(text);
+        content["summary"] = json!(text);
+        answered(world.author("POST", "/courses").json(&content), 201).await;
+        let (_, body) = answered(world.call("GET", &format!("/courses/{slug}")), 200).await;
+        assert_eq!((&body["title"], &body["summary"]), (&json!(text), &json!(text)));
+    }
+    let (_, page) = answered(world.call("GET", "/courses?search=drop%20table&level=advanced"), 200).await;
+    assert_eq!(page["items"][0]["slug"], "hostile-0", "{page}");
 }
 
 async fn refusals(world: &World) {

@@ -11,6 +11,11 @@ use lambda_http::lambda_runtime::Runtime;
 use lambda_http::service_fn;
 use tracing::level_filters::LevelFilter;
 
+/// The C library of the static build has an allocator that is small and slow.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 // One request at a time: a second thread would only cost memory and start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

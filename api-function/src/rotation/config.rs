@@ -6,9 +6,9 @@
 //! | `ROTATION_TEST_QUERY` | what testSecret runs as the application, to see that the new login has its rights: one query that begins with `SELECT`, up to 4,000 characters; its changes, if it had any, are rolled back. In the secret's database (`dbname`) | `SELECT TOP (1) id FROM dbo.courses`, LearningHub's main table |
 //! | `ROTATION_PASSWORD_LENGTH` | characters of a new password, 32 to 128 | 40 |
 //! | `SQL_TLS` | `strict` (TDS 8) or `required` (TDS 7: TLS before the login). There is no plaintext: a new password is not sent in the clear | `required` |
-//! | `SQL_CA` | certificates to trust besides the system's: PEM text, or the path of a PEM file | none |
+//! | `SQL_CA` | certificates to trust besides Mozilla's list, as the API function reads them | none |
 //! | `SQL_TIMEOUT` | milliseconds a statement may take, 100 to 25000 | 5000 |
-//! | `AWS_LAMBDA_LOG_LEVEL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` | as the API function reads them ([`crate::config`]) | |
+//! | `AWS_LAMBDA_LOG_LEVEL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE` | as the API function reads them ([`crate::config`]) | |
 //!
 //! Which secret is rotated is in the event: one function may rotate several. A value that is not
 //! understood ends the init phase with a message that names the variable. An empty value counts as
@@ -37,7 +37,7 @@ pub struct RotationConfig {
     pub password_length: usize,
     /// How connections are encrypted; never plaintext.
     pub sql_tls: SqlTls,
-    /// Certificates to trust besides the system's, in PEM.
+    /// Certificates to trust at the database besides Mozilla's list, in PEM.
     pub sql_ca: Option<String>,
     /// How long a statement may take.
     pub sql_timeout: Duration,
@@ -49,6 +49,8 @@ pub struct RotationConfig {
     pub credentials: AwsCredentials,
     /// Another address for Secrets Manager.
     pub endpoint_url: Option<String>,
+    /// Certificates to trust at Secrets Manager instead of Amazon's roots, in PEM.
+    pub aws_ca: Option<String>,
 }
 
 impl RotationConfig {
@@ -76,6 +78,8 @@ impl RotationConfig {
                 "must be strict or required: passwords are changed over it",
             ));
         }
+        let certificates =
+            |variable| get(variable).map(|value| config::certificates(variable, value)).transpose();
         let length = number("ROTATION_PASSWORD_LENGTH", 40, 32, 128, "characters")?;
         let timeout = number("SQL_TIMEOUT", 5_000, 100, 25_000, "milliseconds")?;
         Ok(Self {
@@ -83,12 +87,13 @@ impl RotationConfig {
             test_query: test_query(get("ROTATION_TEST_QUERY"))?,
             password_length: usize::try_from(length).unwrap_or(32),
             sql_tls,
-            sql_ca: get("SQL_CA").map(config::sql_ca).transpose()?,
+            sql_ca: certificates("SQL_CA")?,
             sql_timeout: Duration::from_millis(timeout),
             log_level: config::log_level(get("AWS_LAMBDA_LOG_LEVEL"))?,
             region: get("AWS_REGION").ok_or_else(|| config::error("AWS_REGION", "must be set, and isn't"))?,
             credentials: AwsCredentials::read(&get)?,
             endpoint_url: config::endpoint_url(&get)?,
+            aws_ca: certificates("AWS_CA_BUNDLE")?,
         })
     }
 }

@@ -18,6 +18,7 @@ use super::config::RotationConfig;
 use super::failure::{Cause, Failure};
 use super::guard::Described;
 use super::secret::Held;
+use crate::roots;
 
 /// How long the TCP and TLS connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
@@ -67,7 +68,8 @@ impl Store {
             .region(Region::new(config.region.clone()))
             .credentials_provider(credentials.build())
             .timeout_config(timeouts.build())
-            .retry_config(retries);
+            .retry_config(retries)
+            .http_client(roots::https_client(config.aws_ca.as_deref()));
         if let Some(url) = &config.endpoint_url {
             sdk = sdk.endpoint_url(url);
         }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::{DatabaseSecret, MalformedSecret};
 use crate::config::Config;
+use crate::roots;
 use crate::time::{Clock, Moment};
 
 /// How long the TCP and TLS connection to Secrets Manager may take.
@@ -93,6 +94,7 @@ impl Store {
             .retry_config(
                 RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF),
             );
+        sdk = sdk.http_client(roots::https_client(config.aws_ca.as_deref()));
         if let Some(url) = &config.endpoint_url {
             sdk = sdk.endpoint_url(url);
         }

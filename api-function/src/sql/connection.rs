@@ -99,11 +99,14 @@ impl Settings {
             SqlTls::Plaintext => EncryptionLevel::NotSupported,
         });
         match (&self.ca, self.tls) {
-            (Some(ca), _) => config.trust_cert_ca_bundle(ca.as_bytes()),
+            (Some(ca), _) => {
+                config.trust_webpki_roots();
+                config.trust_cert_ca_bundle(ca.as_bytes());
+            }
             // Asked for by name. A server that insists on TLS gets it, and whom it belongs to is
             // not checked: no worse than plaintext.
             (None, SqlTls::Plaintext) => config.trust_cert(),
-            (None, SqlTls::Strict | SqlTls::Required) => {}
+            (None, SqlTls::Strict | SqlTls::Required) => config.trust_webpki_roots(),
         }
         config
     }

@@ -16,7 +16,7 @@ use crate::pages::message::Message;
 pub fn status_of(kind: ProblemKind) -> StatusCode {
     match kind {
         ProblemKind::NotSignedIn => StatusCode::UNAUTHORIZED,
-        ProblemKind::Forbidden => StatusCode::FORBIDDEN,
+        ProblemKind::Forbidden | ProblemKind::NotConfirmed => StatusCode::FORBIDDEN,
         ProblemKind::NotFound => StatusCode::NOT_FOUND,
         ProblemKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ProblemKind::Conflict => StatusCode::CONFLICT,

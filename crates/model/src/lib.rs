@@ -5,13 +5,17 @@
 //! - [`problem`]: what can go wrong, without HTTP;
 //! - [`stack`]: the names of the stack that is watched;
 //! - [`status`], [`courses`], [`learning`], [`problem_details`]: what the LearningHub API answers;
-//! - [`overview`]: what the portal says of all of it.
+//! - [`overview`]: what the portal says of all of it;
+//! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
+//! - [`people`]: who does something, and what they may.
 
 pub mod courses;
 pub mod learning;
 pub mod overview;
+pub mod people;
 pub mod problem;
 pub mod problem_details;
+pub mod rotation;
 pub mod stack;
 pub mod status;
 pub mod time;

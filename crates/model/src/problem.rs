@@ -22,6 +22,8 @@ pub struct Problem {
 pub enum ProblemKind {
     /// Nobody is signed in, or the session is over.
     NotSignedIn,
+    /// The person has to show once more that it is them.
+    NotConfirmed,
     /// The person, or the portal's own role at AWS, may not do this.
     Forbidden,
     /// What was asked for is not there.

@@ -102,14 +102,23 @@ fn triple(architecture: Architecture) -> &'static str {
 }
 
 /// Some distributions' compilers turn on checks that call functions only glibc has.
-const C_FLAGS: &str = "-U_FORTIFY_SOURCE";
+const C_FLAGS: &str = "-U_FORTIFY_SOURCE -fno-asynchronous-unwind-tables -fno-unwind-tables";
+
+/// What makes the program smaller, and so quicker to load, at no cost:
+/// - no tables for unwinding, as a panic ends the process (a backtrace ends early);
+/// - relocations in the packed form (RELR, which the C library that comes with Rust reads since 1.2.4);
+/// - functions that came out the same kept once, where nobody compares their addresses.
+const SMALL: [&str; 3] =
+    ["-Cforce-unwind-tables=no", "-Clink-arg=--pack-dyn-relocs=relr", "-Clink-arg=--icf=safe"];
 
 /// Replaces the two folders that differ from machine to machine wherever the compiler would write
 /// them down: panic messages and `file!()`.
 fn rust_flags(root: &Path, cargo_home: &Path) -> String {
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     // Cargo's form for flags that may hold spaces: separated by the ASCII unit separator.
-    [remap(cargo_home, "/cargo"), remap(root, "/lockkeeper")].join("\u{1f}")
+    let mut flags = vec![remap(cargo_home, "/cargo"), remap(root, "/lockkeeper")];
+    flags.extend(SMALL.map(str::to_owned));
+    flags.join("\u{1f}")
 }
 
 fn cargo_home() -> Result<PathBuf> {
@@ -158,7 +167,7 @@ mod tests {
         let flags = rust_flags(Path::new("/my work/lockkeeper"), Path::new("/me/.cargo"));
         let flags: Vec<&str> = flags.split('\u{1f}').collect();
         assert_eq!(
-            flags,
+            flags[..2],
             ["--remap-path-prefix=/me/.cargo=/cargo", "--remap-path-prefix=/my work/lockkeeper=/lockkeeper"]
         );
     }

@@ -1,0 +1,46 @@
+//! Who does something, and what they may.
+
+use serde::{Deserialize, Serialize};
+
+/// What somebody may do; each role may do what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Role {
+    /// Look at everything, change nothing.
+    Viewer,
+    /// Change the stack: rotate, rehearse, repair, schedule.
+    Operator,
+    /// Change who may do what, too.
+    Admin,
+}
+
+impl Role {
+    /// All of them, the least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+
+    /// As it is written in the database and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// From [`name`](Self::name); none if it is something else.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// Who does something: goes into the audit log with everything that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The account's e-mail address.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The address they come from, where it is known.
+    pub address: Option<String>,
+}
