@@ -104,6 +104,9 @@ pub struct Config {
     pub function_name: String,
     /// The function's version.
     pub function_version: String,
+    /// The execution environment: the part of its log stream's name that no other has. The database's
+    /// list of sessions shows it, and the failed logins of one environment can be told from another's.
+    pub environment: Option<String>,
 }
 
 /// A variable that can't be used.
@@ -151,6 +154,9 @@ impl Config {
             xray_daemon: get("AWS_XRAY_DAEMON_ADDRESS").map(|value| xray_daemon(&value)).transpose()?,
             function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "api".to_owned()),
             function_version: get("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_else(|| "$LATEST".to_owned()),
+            environment: get("AWS_LAMBDA_LOG_STREAM_NAME")
+                .and_then(|stream| stream.rsplit_once(']').map(|(_, end)| end.to_owned()))
+                .filter(|end| (1..=128).contains(&end.len())),
         })
     }
 }

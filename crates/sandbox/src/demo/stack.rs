@@ -189,7 +189,7 @@ impl Builder {
     }
 
     /// Waits until a version is active and its last update through, for 30 s at most.
-    async fn settled(&self, function: &str, version: &str) -> Result<()> {
+    pub(super) async fn settled(&self, function: &str, version: &str) -> Result<()> {
         for _ in 0..300 {
             let facts = self
                 .lambda
