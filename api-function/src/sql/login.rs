@@ -124,11 +124,7 @@ fn wait(state: &LoginState, waits: usize) -> Next {
     match WAITS.get(waits) {
         Some(longest) => {
             let wait = longest.mul_f64(0.5 + state.jitter.clamp(0.0, 1.0) / 2.0);
-            if wait < state.left {
-                Next::WaitThenRead(wait, waits + 1)
-            } else {
-                Next::GiveUp(LATER)
-            }
+            if wait < state.left { Next::WaitThenRead(wait, waits + 1) } else { Next::GiveUp(LATER) }
         }
         None => Next::GiveUp(LATER),
     }

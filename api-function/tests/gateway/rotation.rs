@@ -20,17 +20,21 @@ const STEP_MS: u64 = 150;
 /// Every call was answered, and well.
 pub fn assert_all_good(calls: &[Call]) {
     let bad: Vec<_> = calls.iter().filter(|call| !call.is_good()).collect();
-    assert!(bad.is_empty(), "{} of {} calls: {:#?}", bad.len(), calls.len(), bad.iter().take(5).collect::<Vec<_>>());
+    assert!(
+        bad.is_empty(),
+        "{} of {} calls: {:#?}",
+        bad.len(),
+        calls.len(),
+        bad.iter().take(5).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_do_not_notice_a_rotation() {
     let world = World::build_with_rotation().await;
     let sandbox = &world.sandbox;
-    let slow = At::Function {
-        name: demo::ROTATION_FUNCTION.to_owned(),
-        effect: FunctionEffect::Slow(STEP_MS),
-    };
+    let slow =
+        At::Function { name: demo::ROTATION_FUNCTION.to_owned(), effect: FunctionEffect::Slow(STEP_MS) };
     sandbox.context().faults.add(Fault::always(slow)).unwrap();
     let mut rotations = Box::pin(Rotations::of(sandbox)).await.unwrap();
     for strategy in Strategy::ALL {

@@ -165,7 +165,13 @@ impl Secret {
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::builder().access_key_id("A").secret_access_key("x").provider_name("test").build())
+            .credentials_provider(
+                Credentials::builder()
+                    .access_key_id("A")
+                    .secret_access_key("x")
+                    .provider_name("test")
+                    .build(),
+            )
             .endpoint_url(sandbox.aws_endpoint());
         let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
         Self { client, ca: sandbox.tds().ca_pem() }

@@ -67,7 +67,8 @@ impl Callers {
     /// # Errors
     /// When the issuer gives no token.
     pub fn start(sandbox: &Sandbox, count: usize, pause: Duration) -> Result<Self> {
-        let callers = Self { calls: Arc::default(), stop: CancellationToken::new(), tasks: TaskTracker::new() };
+        let callers =
+            Self { calls: Arc::default(), stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for number in 0..count {
             let learner = json!({ "sub": format!("caller-{number}"), "aud": AUDIENCE });
             let caller = Caller {

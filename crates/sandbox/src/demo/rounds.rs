@@ -15,7 +15,11 @@ use crate::tds::RefusedLogin;
 /// How long a rotation may take, all attempts that are asked for together.
 const LIMIT: Duration = Duration::from_secs(120);
 /// How often is looked how far it is.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
+/// How often idle environments are ended: some calls find a warm one, and some a cold one.
+const CHILL: Duration = Duration::from_millis(200);
+/// How long is waited for the last line of the rotation function's log.
+const LAST_LINE: Duration = Duration::from_secs(10);
 /// The error of a login that failed, for whatever reason the client is not told.
 const LOGIN_FAILED: i32 = 18456;
 /// What the API's function calls itself when it logs in.
@@ -90,8 +94,7 @@ impl<'a> Rotations<'a> {
         })?;
         let (lambda, name) = (&self.stack.lambda, ROTATION_FUNCTION);
         let held = lambda.get_function_configuration().function_name(name).send().await?;
-        let mut variables =
-            held.environment().and_then(|held| held.variables()).cloned().unwrap_or_default();
+        let mut variables = held.environment().and_then(|held| held.variables()).cloned().unwrap_or_default();
         let wanted = if strategy == Strategy::SingleBySuperuser { "single" } else { "auto" };
         variables.insert("ROTATION_STRATEGY".to_owned(), wanted.to_owned());
         let environment = Environment::builder().set_variables(Some(variables)).build();
@@ -125,15 +128,75 @@ impl<'a> Rotations<'a> {
         self.ask(&token).await?;
         let finished = async {
             while !self.is_over(&token).await? {
-                self.sandbox.functions().end_idle(FUNCTION);
                 tokio::time::sleep(LOOK).await;
             }
             anyhow::Ok(())
         };
-        if tokio::time::timeout(LIMIT, finished).await.context("the rotation does not end")?.is_err() {
-            bail!("the secret can't be read");
+        tokio::select! {
+            ended = tokio::time::timeout(LIMIT, finished) => ended.context("the rotation does not end")??,
+            () = self.chill() => {}
         }
         Ok(Rotated { token, from_ms, to_ms: self.sandbox.context().now_ms() })
+    }
+
+    /// Lets some time pass without a rotation, but for that as a rotation is: with cold starts.
+    pub async fn rest(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.chill() => {}
+        }
+    }
+
+    /// Ends the idle environments of the API's function again and again.
+    async fn chill(&self) {
+        loop {
+            self.sandbox.functions().end_idle(FUNCTION);
+            tokio::time::sleep(CHILL).await;
+        }
+    }
+
+    /// The steps of these rotations, each with the milliseconds it took, as the rotation function's log
+    /// has them.
+    ///
+    /// # Errors
+    /// When the log can't be read, or does not tell of all steps in time.
+    pub async fn steps(&self, rotations: &[Rotated]) -> Result<Vec<(String, f64)>> {
+        let from_ms = rotations.first().map_or(0, |first| first.from_ms);
+        let whole = async {
+            loop {
+                let steps = self.logged_steps(from_ms).await?;
+                if steps.len() >= rotations.len() * 4 {
+                    return Ok(steps);
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        match tokio::time::timeout(LAST_LINE, whole).await {
+            Ok(steps) => steps,
+            Err(_) => bail!("the log of the rotation function lacks steps"),
+        }
+    }
+
+    async fn logged_steps(&self, from_ms: i64) -> Result<Vec<(String, f64)>> {
+        let mut pages = self
+            .stack
+            .logs
+            .filter_log_events()
+            .log_group_name(format!("/aws/lambda/{ROTATION_FUNCTION}"))
+            .filter_pattern(r#"{ $.event = "rotation_step_ended" }"#)
+            .start_time(from_ms)
+            .into_paginator()
+            .send();
+        let mut steps = Vec::new();
+        while let Some(page) = pages.next().await {
+            for event in page?.events() {
+                let line: serde_json::Value = serde_json::from_str(event.message().unwrap_or_default())?;
+                let step = line["step"].as_str().context("a line without its step")?;
+                steps
+                    .push((step.to_owned(), line["durationMs"].as_f64().context("a step without its time")?));
+            }
+        }
+        Ok(steps)
     }
 
     /// Whether the version is current and AWSPENDING on no other.

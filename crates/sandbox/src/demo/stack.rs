@@ -49,7 +49,7 @@ pub(super) struct Builder {
     pub(super) apis: aws_sdk_apigatewayv2::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
 }
 
 impl Builder {

@@ -276,7 +276,8 @@ impl Core {
     /// Ends the idle environments of a function.
     pub(super) fn end_idle(&self, function: &str) {
         let now = self.context.now();
-        self.state.read(|state| self.runtime.sweep(&state.running_builds(now, Some(function)), Duration::MAX));
+        self.state
+            .read(|state| self.runtime.sweep(&state.running_builds(now, Some(function)), Duration::MAX));
     }
 
     /// Ends environments that nobody can ask for any more, and those idle for too long.
