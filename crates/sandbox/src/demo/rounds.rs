@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// How often is looked how far it is.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often idle environments are ended: some calls find a warm one, and some a cold one.
-const CHILL: Duration = Duration::from_millis(200);
+const CHILL: Duration = Duration::from_millis(300);
 /// How long is waited for the last line of the rotation function's log.
 const LAST_LINE: Duration = Duration::from_secs(10);
 /// The error of a login that failed, for whatever reason the client is not told.
