@@ -315,6 +315,7 @@ mod tests {
             ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
             ("AWS_LAMBDA_LOG_LEVEL", "debug"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/08/04/[3]0123abcd"),
             ("AWS_SESSION_TOKEN", "token"),
         ])
         .unwrap();
@@ -325,6 +326,7 @@ mod tests {
         assert_eq!(config.sql_address, Some(("db.internal".to_owned(), 1433)));
         assert_eq!(config.path_prefix, "/v1");
         assert_eq!(config.log_level, LevelFilter::DEBUG);
+        assert_eq!(config.environment.as_deref(), Some("0123abcd"));
         assert_eq!(config.xray_daemon.map(|daemon| daemon.port()), Some(2000));
         assert_eq!(config.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     }
