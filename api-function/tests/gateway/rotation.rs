@@ -59,7 +59,10 @@ async fn callers_do_not_notice_a_rotation() {
         let most = most_failed_logins(&refused, &rotated);
         assert!(most <= 2, "{most} failed logins of one environment, {}: {refused:#?}", strategy.name());
         let failed: Vec<_> = refused.into_iter().filter(is_failed_login).collect();
-        assert!(failed.iter().all(|failed| failed.host.len() == 32), "environments by their names: {failed:?}");
+        assert!(
+            failed.iter().all(|failed| failed.host.len() == 32),
+            "environments by their names: {failed:?}"
+        );
         // A test that can't fail is no test: there were logins in the gap, where there is one.
         let failed = failed.len();
         let has_gap = strategy != Strategy::Alternating;
