@@ -104,6 +104,9 @@ pub struct Config {
     pub function_name: String,
     /// The function's version.
     pub function_version: String,
+    /// The execution environment: the part of its log stream's name that no other has. The database's
+    /// list of sessions shows it, and the failed logins of one environment can be told from another's.
+    pub environment: Option<String>,
 }
 
 /// A variable that can't be used.
@@ -151,6 +154,9 @@ impl Config {
             xray_daemon: get("AWS_XRAY_DAEMON_ADDRESS").map(|value| xray_daemon(&value)).transpose()?,
             function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "api".to_owned()),
             function_version: get("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_else(|| "$LATEST".to_owned()),
+            environment: get("AWS_LAMBDA_LOG_STREAM_NAME")
+                .and_then(|stream| stream.rsplit_once(']').map(|(_, end)| end.to_owned()))
+                .filter(|end| (1..=128).contains(&end.len())),
         })
     }
 }
@@ -309,6 +315,7 @@ mod tests {
             ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
             ("AWS_LAMBDA_LOG_LEVEL", "debug"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/08/04/[3]0123abcd"),
             ("AWS_SESSION_TOKEN", "token"),
         ])
         .unwrap();
@@ -319,6 +326,7 @@ mod tests {
         assert_eq!(config.sql_address, Some(("db.internal".to_owned(), 1433)));
         assert_eq!(config.path_prefix, "/v1");
         assert_eq!(config.log_level, LevelFilter::DEBUG);
+        assert_eq!(config.environment.as_deref(), Some("0123abcd"));
         assert_eq!(config.xray_daemon.map(|daemon| daemon.port()), Some(2000));
         assert_eq!(config.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     }

@@ -38,6 +38,7 @@ impl Server {
             ca: config.sql_ca.clone(),
             statement_time: config.sql_timeout,
             application: "lockkeeper-rotation",
+            environment: None,
         };
         Self { settings }
     }

@@ -66,6 +66,11 @@ impl DatabaseSecret {
         &self.version[..end]
     }
 
+    /// Whether this is a version made after `other`, and not just another one.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.version != other.version && self.created > other.created
+    }
+
     /// Reads the secret's text. It is wiped afterwards.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) statement_time: Duration,
     /// What the server is told who connects.
     pub(crate) application: &'static str,
+    /// And from where, in place of the machine's name, which on Lambda says nothing.
+    pub(crate) environment: Option<String>,
 }
 
 impl Settings {
@@ -48,6 +50,7 @@ impl Settings {
             ca: config.sql_ca.clone(),
             statement_time: config.sql_timeout,
             application: "learninghub-api",
+            environment: config.environment.clone(),
         }
     }
 
@@ -90,6 +93,9 @@ impl Settings {
         config.port(secret.port);
         config.database(&secret.database);
         config.application_name(self.application);
+        if let Some(environment) = &self.environment {
+            config.client_name(environment);
+        }
         config.authentication(AuthMethod::sql_server(&secret.username, secret.password.reveal()));
         config.handshake_timeout(Some(LOGIN_TIME));
         config.command_timeout(Some(self.statement_time));
@@ -218,6 +224,7 @@ mod tests {
         ca: None,
         statement_time: Duration::from_secs(1),
         application: "test",
+        environment: None,
     };
 
     #[tokio::test]

@@ -5,9 +5,11 @@
 //! old password while the login has the new one already, or it is a mistake. The first is to be
 //! bridged, the second must not lock the account. Therefore:
 //!
-//! - 18456 (login failed): AWSCURRENT is read again. A new version is tried once. Is it the same,
-//!   AWSPENDING is tried once if it has a value; has it none, AWSCURRENT is read and tried again
-//!   after growing random waits, within about ten seconds.
+//! - 18456 (login failed): the secret is read again. A version of AWSCURRENT that was not refused yet
+//!   is tried, or else AWSPENDING's if it has a value. Where there is neither, both are read again after
+//!   growing random waits, within about ten seconds, and AWSCURRENT is tried once more. What was found
+//!   in the secret may be refused too, if another rotation went by meanwhile: then there is a version
+//!   again that nobody refused, and otherwise the secret is wrong.
 //! - 18486 (locked out), 18487 (expired), 18488 (must be changed): never tried again in the same
 //!   request. Neither is any other refusal, such as 4060 (the database can't be opened).
 //! - Whatever the way, no environment is refused more than three times a minute. Logins that
@@ -37,8 +39,20 @@ pub enum Used {
     NewVersion,
     /// AWSPENDING's.
     Pending,
-    /// AWSCURRENT's, after so many waits.
+    /// AWSCURRENT's, which were refused before, after so many waits.
     Again(usize),
+}
+
+/// What a reading of the secret found that no login of this request was refused with.
+///
+/// AWSPENDING is read first. The other way round a rotation could end, and even another begin, between
+/// the two: AWSCURRENT would be the old version still, and AWSPENDING gone, or one that no login has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// AWSCURRENT's version is such a one.
+    pub current: bool,
+    /// AWSPENDING has a value, and its version is such a one.
+    pub pending: bool,
 }
 
 /// What is known when a login has been refused.
@@ -56,57 +70,61 @@ pub struct LoginState {
     pub jitter: f64,
 }
 
-/// What to do next.
+/// What to do when the secret was read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Read AWSCURRENT again, then ask [`after_reading_current`].
-    ReadCurrent,
-    /// Read AWSPENDING, then ask [`after_reading_pending`].
-    ReadPending,
     /// Log in with what was just read.
     LogIn(Used),
-    /// Wait so long, read AWSCURRENT, and log in with it.
-    WaitThenLogIn(Duration, Used),
+    /// Wait so long and read both, then ask [`after_waiting`] with this number of waits.
+    WaitThenRead(Duration, usize),
     /// Answer 503; the client may come back after so long.
     GiveUp(Duration),
 }
 
-/// What to do after the server refused a login with the error `number`.
-pub fn after_login_failure(state: &LoginState, number: u32) -> Next {
+/// What to do after the server refused a login with the error `number`: read AWSPENDING and AWSCURRENT
+/// again, and ask [`after_reading`].
+///
+/// # Errors
+/// When it is given up: the answer is 503, and the client may come back after so long.
+pub fn after_login_failure(state: &LoginState, number: u32) -> Result<(), Duration> {
     if number != 18456 {
-        return Next::GiveUp(LATER);
+        return Err(LATER);
     }
     if state.refusals >= MOST_REFUSALS {
-        return Next::GiveUp(state.free_in);
+        return Err(state.free_in);
     }
-    match state.used {
-        Used::Cached => Next::ReadCurrent,
-        Used::NewVersion | Used::Pending => Next::GiveUp(LATER),
-        Used::Again(waits) => wait(state, waits),
+    Ok(())
+}
+
+/// What to do when the secret was read again after a refusal.
+pub fn after_reading(state: &LoginState, found: Found) -> Next {
+    match (untried(found), state.used) {
+        (Some(used), _) => Next::LogIn(used),
+        (None, Used::Cached) => wait(state, 0),
+        (None, Used::Again(waits)) => wait(state, waits),
+        // What the secret holds now is wrong.
+        (None, Used::NewVersion | Used::Pending) => Next::GiveUp(LATER),
     }
 }
 
-/// What to do when AWSCURRENT was read again after a refusal of the credentials at hand; `changed`
-/// when it is another version than they were.
-pub fn after_reading_current(changed: bool) -> Next {
-    if changed { Next::LogIn(Used::NewVersion) } else { Next::ReadPending }
+/// What to log in with when the secret was read again after so many waits.
+pub fn after_waiting(waits: usize, found: Found) -> Used {
+    untried(found).unwrap_or(Used::Again(waits))
 }
 
-/// What to do when AWSPENDING was looked for; `found` when it has a value and is another version
-/// than the one that was refused.
-pub fn after_reading_pending(state: &LoginState, found: bool) -> Next {
-    if found { Next::LogIn(Used::Pending) } else { wait(state, 0) }
+fn untried(found: Found) -> Option<Used> {
+    match found {
+        Found { current: true, .. } => Some(Used::NewVersion),
+        Found { pending: true, .. } => Some(Used::Pending),
+        Found { current: false, pending: false } => None,
+    }
 }
 
 fn wait(state: &LoginState, waits: usize) -> Next {
     match WAITS.get(waits) {
         Some(longest) => {
             let wait = longest.mul_f64(0.5 + state.jitter.clamp(0.0, 1.0) / 2.0);
-            if wait < state.left {
-                Next::WaitThenLogIn(wait, Used::Again(waits + 1))
-            } else {
-                Next::GiveUp(LATER)
-            }
+            if wait < state.left { Next::WaitThenRead(wait, waits + 1) } else { Next::GiveUp(LATER) }
         }
         None => Next::GiveUp(LATER),
     }
@@ -153,34 +171,29 @@ mod tests {
         LoginState { used, refusals, free_in: FREE_IN, left: LEFT, jitter: 0.5 }
     }
 
+    const NOTHING: Found = Found { current: false, pending: false };
+
     #[test]
     fn after_a_refusal() {
-        use Next::{GiveUp, ReadCurrent, WaitThenLogIn};
-        let ms = Duration::from_millis;
         let cases = [
-            // A wrong password: the secret may have changed.
-            (Used::Cached, 1, 18456, ReadCurrent),
-            (Used::Cached, 2, 18456, ReadCurrent),
-            // The new version is wrong too: a mistake.
-            (Used::NewVersion, 2, 18456, GiveUp(LATER)),
-            // So is the pending one.
-            (Used::Pending, 2, 18456, GiveUp(LATER)),
-            // In the gap of a rotation: again, with longer waits.
-            (Used::Again(1), 2, 18456, WaitThenLogIn(ms(2_250), Used::Again(2))),
-            (Used::Again(2), 2, 18456, WaitThenLogIn(ms(4_500), Used::Again(3))),
-            (Used::Again(3), 2, 18456, GiveUp(LATER)),
+            // A wrong password: the secret may have changed, and changed again.
+            (Used::Cached, 1, 18456, Ok(())),
+            (Used::Cached, 2, 18456, Ok(())),
+            (Used::NewVersion, 2, 18456, Ok(())),
+            (Used::Pending, 2, 18456, Ok(())),
+            (Used::Again(1), 2, 18456, Ok(())),
             // Three a minute, whatever the way.
-            (Used::Cached, 3, 18456, GiveUp(FREE_IN)),
-            (Used::NewVersion, 3, 18456, GiveUp(FREE_IN)),
-            (Used::Pending, 3, 18456, GiveUp(FREE_IN)),
-            (Used::Again(1), 3, 18456, GiveUp(FREE_IN)),
+            (Used::Cached, 3, 18456, Err(FREE_IN)),
+            (Used::NewVersion, 3, 18456, Err(FREE_IN)),
+            (Used::Pending, 3, 18456, Err(FREE_IN)),
+            (Used::Again(1), 3, 18456, Err(FREE_IN)),
             // Locked out, expired, to be changed: only a person helps. As with 4060, no database.
-            (Used::Cached, 1, 18486, GiveUp(LATER)),
-            (Used::Cached, 1, 18487, GiveUp(LATER)),
-            (Used::Cached, 1, 18488, GiveUp(LATER)),
-            (Used::Again(1), 2, 18486, GiveUp(LATER)),
-            (Used::Cached, 1, 4060, GiveUp(LATER)),
-            (Used::Cached, 1, 18470, GiveUp(LATER)),
+            (Used::Cached, 1, 18486, Err(LATER)),
+            (Used::Cached, 1, 18487, Err(LATER)),
+            (Used::Cached, 1, 18488, Err(LATER)),
+            (Used::Again(1), 2, 18486, Err(LATER)),
+            (Used::Cached, 1, 4060, Err(LATER)),
+            (Used::Cached, 1, 18470, Err(LATER)),
         ];
         for (used, refusals, number, expected) in cases {
             let next = after_login_failure(&state(used, refusals), number);
@@ -190,18 +203,42 @@ mod tests {
 
     #[test]
     fn after_reading_the_secret_again() {
-        assert_eq!(after_reading_current(true), Next::LogIn(Used::NewVersion));
-        assert_eq!(after_reading_current(false), Next::ReadPending);
-        let cached = state(Used::Cached, 1);
-        assert_eq!(after_reading_pending(&cached, true), Next::LogIn(Used::Pending));
-        let wait = Next::WaitThenLogIn(Duration::from_millis(750), Used::Again(1));
-        assert_eq!(after_reading_pending(&cached, false), wait);
+        use Next::{GiveUp, LogIn, WaitThenRead};
+        let ms = Duration::from_millis;
+        let current = Found { current: true, ..NOTHING };
+        let pending = Found { pending: true, ..NOTHING };
+        let both = Found { current: true, pending: true };
+        let cases = [
+            (Used::Cached, current, LogIn(Used::NewVersion)),
+            // AWSPENDING of a rotation that has only begun is no use: AWSCURRENT goes first.
+            (Used::Cached, both, LogIn(Used::NewVersion)),
+            // The gap of a single user's rotation.
+            (Used::Cached, pending, LogIn(Used::Pending)),
+            // Rotations one after the other: what was found is old by the time it is tried.
+            (Used::NewVersion, current, LogIn(Used::NewVersion)),
+            (Used::NewVersion, pending, LogIn(Used::Pending)),
+            (Used::Pending, both, LogIn(Used::NewVersion)),
+            // A mistake.
+            (Used::NewVersion, NOTHING, GiveUp(LATER)),
+            (Used::Pending, NOTHING, GiveUp(LATER)),
+            // Again, with longer waits.
+            (Used::Cached, NOTHING, WaitThenRead(ms(750), 1)),
+            (Used::Again(1), NOTHING, WaitThenRead(ms(2_250), 2)),
+            (Used::Again(2), NOTHING, WaitThenRead(ms(4_500), 3)),
+            (Used::Again(3), NOTHING, GiveUp(LATER)),
+        ];
+        for (used, found, expected) in cases {
+            assert_eq!(after_reading(&state(used, 1), found), expected, "{used:?} {found:?}");
+        }
+        assert_eq!(after_waiting(2, NOTHING), Used::Again(2));
+        assert_eq!(after_waiting(2, pending), Used::Pending);
+        assert_eq!(after_waiting(1, both), Used::NewVersion);
     }
 
     #[test]
     fn a_wait_that_is_longer_than_the_request_has_time_is_not_begun() {
         let short = LoginState { left: Duration::from_millis(700), ..state(Used::Cached, 1) };
-        assert_eq!(after_reading_pending(&short, false), Next::GiveUp(LATER));
+        assert_eq!(after_reading(&short, NOTHING), Next::GiveUp(LATER));
     }
 
     #[test]
@@ -209,7 +246,7 @@ mod tests {
         let mut longest = Duration::ZERO;
         for waits in 0..WAITS.len() {
             let of = |jitter| match wait(&LoginState { jitter, ..state(Used::Cached, 1) }, waits) {
-                Next::WaitThenLogIn(wait, _) => wait,
+                Next::WaitThenRead(wait, _) => wait,
                 other => panic!("{other:?}"),
             };
             assert_eq!(of(0.0) * 2, of(1.0));
@@ -221,7 +258,7 @@ mod tests {
     #[test]
     fn no_walk_through_the_decisions_makes_a_fourth_login() {
         // Every answer the outside world can give, at every step.
-        for answers in 0..64_u32 {
+        for answers in 0..4_096_u32 {
             let mut refusals = Refusals::default();
             let start = DateTime::UNIX_EPOCH;
             let (mut now, mut used, mut logins) = (start, Used::Cached, 0);
@@ -231,31 +268,19 @@ mod tests {
                 }
                 logins += 1;
                 let count = refusals.record(now);
-                let state = LoginState {
-                    used,
-                    refusals: count,
-                    free_in: refusals.free_in(now),
-                    left: LEFT,
-                    jitter: 0.1,
-                };
-                let mut next = after_login_failure(&state, 18456);
-                let yes = answers >> (step % 6) & 1 == 1;
-                loop {
-                    next = match next {
-                        Next::ReadCurrent => after_reading_current(yes),
-                        Next::ReadPending => after_reading_pending(&state, yes),
-                        _ => break,
-                    };
-                }
-                match next {
-                    Next::LogIn(with) => used = with,
-                    Next::WaitThenLogIn(wait, with) => {
+                let free_in = refusals.free_in(now);
+                let state = LoginState { used, refusals: count, free_in, left: LEFT, jitter: 0.1 };
+                let yes = |bit: u32| answers >> ((2 * step + bit) % 12) & 1 == 1;
+                let found = Found { current: yes(0), pending: yes(1) };
+                // Given up, the client comes back at once, whatever it was told.
+                used = match after_login_failure(&state, 18456).map(|()| after_reading(&state, found)) {
+                    Ok(Next::LogIn(with)) => with,
+                    Ok(Next::WaitThenRead(wait, waits)) => {
                         now += wait;
-                        used = with;
+                        after_waiting(waits, found)
                     }
-                    // The client comes back at once, whatever it was told.
-                    _ => used = Used::Cached,
-                }
+                    Ok(Next::GiveUp(_)) | Err(_) => Used::Cached,
+                };
             }
             assert!(now - start < TimeDelta::seconds(60));
             assert!(logins <= MOST_REFUSALS, "{logins} with {answers:b}");

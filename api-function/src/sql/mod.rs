@@ -10,11 +10,12 @@
 //! connection broke is sent once more on a new one: that is safe to repeat. Nothing else is.
 //!
 //! A new connection takes the secret from the cache; what happens when the server refuses it is
-//! decided in [`login`]. When the secret has got a new version, the connection is replaced by one
+//! decided in [`login`] and done in [`enter`]. When the secret has got a new version, the connection is replaced by one
 //! that logged in with it, but only once that one stands: a working connection is not given up for a
 //! wrong password.
 
 mod connection;
+mod enter;
 mod error;
 pub mod login;
 pub mod row;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiberius::Row;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -37,8 +37,7 @@ use crate::secret::{Cache, DatabaseSecret, Store};
 use crate::time::{Clock, Random};
 pub(crate) use connection::Settings;
 use connection::{Connection, OpenError};
-use login::{LoginState, Next, Refusals, Used, after_login_failure};
-use login::{after_reading_current, after_reading_pending};
+use login::Refusals;
 
 /// What a statement gave.
 #[derive(Debug)]
@@ -78,6 +77,9 @@ struct State {
     secret: Cache,
     refusals: Refusals,
     kept: Option<Connection>,
+    /// What a login worked with last: in the gap of a rotation that is AWSPENDING's, which the cache
+    /// knows nothing of.
+    worked: Option<Arc<DatabaseSecret>>,
 }
 
 impl Database {
@@ -265,8 +267,7 @@ impl Database {
         meter: &Meter,
     ) -> Connection {
         // Newer, and not just other: a connection made with AWSPENDING is ahead of AWSCURRENT.
-        let newer = secret.version != kept.secret.version && secret.created > kept.secret.created;
-        if !newer
+        if !secret.is_newer_than(&kept.secret)
             || kept.passed_over.as_ref() == Some(&secret.version)
             || !state.refusals.free_in((self.clock)()).is_zero()
         {
@@ -275,6 +276,7 @@ impl Database {
         match self.open(&secret, None, meter).await {
             Ok(connection) => {
                 tracing::info!(secretVersion = secret.version_prefix(), "connected with the new version");
+                state.worked = Some(secret);
                 connection
             }
             Err(error) => {
@@ -286,121 +288,6 @@ impl Database {
                 kept.passed_over = Some(secret.version.clone());
                 kept
             }
-        }
-    }
-
-    /// One try to connect and to log in, which goes into the meter.
-    async fn open(
-        &self,
-        secret: &Arc<DatabaseSecret>,
-        stream: Option<TcpStream>,
-        meter: &Meter,
-    ) -> Result<Connection, OpenError> {
-        let watch = meter.start(SpanKind::Connect, &self.clock);
-        let opened = Connection::open(&self.settings, secret.clone(), stream, &self.clock).await;
-        watch.end(opened.is_err());
-        meter.add(|cost| cost.connects += 1);
-        if let Err(OpenError::Refused(number, ..)) = &opened {
-            meter.add(|cost| cost.note(*number));
-        }
-        opened
-    }
-
-    /// Makes a new connection, as often as [`login`] allows.
-    async fn log_in(
-        &self,
-        state: &mut State,
-        mut secret: Arc<DatabaseSecret>,
-        mut stream: Option<TcpStream>,
-        meter: &Meter,
-        deadline: Instant,
-    ) -> Result<Connection, SqlError> {
-        let mut used = Used::Cached;
-        loop {
-            let held_back = state.refusals.free_in((self.clock)());
-            if !held_back.is_zero() {
-                return Err(SqlError::HeldBack(held_back));
-            }
-            let opened = self.open(&secret, stream.take(), meter).await;
-            let (number, error_state, message) = match opened {
-                Ok(connection) => return Ok(connection),
-                Err(OpenError::Unreachable(context)) => return Err(SqlError::Unreachable(context)),
-                Err(OpenError::Refused(number, error_state, message)) => (number, error_state, message),
-            };
-            let now = (self.clock)();
-            let login = LoginState {
-                used,
-                refusals: state.refusals.record(now),
-                free_in: state.refusals.free_in(now),
-                left: deadline.saturating_duration_since(Instant::now()),
-                jitter: self.random.fraction(),
-            };
-            let version = secret.version_prefix();
-            tracing::warn!(
-                number,
-                ?used,
-                refusals = login.refusals,
-                secretVersion = version,
-                "login refused"
-            );
-            let before = state.secret.reads();
-            let next = self.another(state, &login, number, &secret).await;
-            let reads = state.secret.reads() - before;
-            meter.add(|cost| cost.secret_reads += reads);
-            match next? {
-                Ok(next) => {
-                    meter.add(|cost| cost.login_retries += 1);
-                    (used, secret) = next;
-                }
-                Err(retry_after) => {
-                    return Err(SqlError::Refused { number, state: error_state, message, retry_after });
-                }
-            }
-        }
-    }
-
-    /// Carries out what is decided after a refusal: the credentials to try next, or when the client
-    /// may come back.
-    async fn another(
-        &self,
-        state: &mut State,
-        login: &LoginState,
-        number: u32,
-        refused: &DatabaseSecret,
-    ) -> Result<Result<(Used, Arc<DatabaseSecret>), Duration>, SqlError> {
-        let mut read = None;
-        let mut next = after_login_failure(login, number);
-        loop {
-            next = match next {
-                Next::ReadCurrent => {
-                    let current = state.secret.refresh(&self.store, &self.clock).await?;
-                    let changed = current.version != refused.version;
-                    read = Some(current);
-                    after_reading_current(changed)
-                }
-                Next::ReadPending => {
-                    let pending = self.store.pending().await.unwrap_or_else(|error| {
-                        tracing::warn!(%error, "AWSPENDING was not read");
-                        None
-                    });
-                    let pending = pending.filter(|pending| pending.version != refused.version);
-                    let found = pending.is_some();
-                    read = pending.map(Arc::new).or(read);
-                    after_reading_pending(login, found)
-                }
-                Next::WaitThenLogIn(wait, used) => {
-                    sleep(wait).await;
-                    return Ok(Ok((used, state.secret.refresh(&self.store, &self.clock).await?)));
-                }
-                Next::LogIn(used) => {
-                    let secret = match read {
-                        Some(secret) => secret,
-                        None => state.secret.refresh(&self.store, &self.clock).await?,
-                    };
-                    return Ok(Ok((used, secret)));
-                }
-                Next::GiveUp(retry_after) => return Ok(Err(retry_after)),
-            };
         }
     }
 }

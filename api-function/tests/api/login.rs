@@ -7,7 +7,7 @@ use sandbox::faults::{At, AwsEffect, Fault, TdsEffect};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use crate::world::{Log, SECOND, World, get, run};
+use crate::world::{Log, PASSWORD, SECOND, World, get, run};
 
 #[tokio::test]
 async fn the_secret_is_kept_for_its_time() {
@@ -172,4 +172,55 @@ async fn a_login_that_only_a_person_can_put_right_is_tried_once() {
     assert_eq!(refused[0]["number"], 18470);
     run(&mut world.admin("master").await, "ALTER LOGIN learninghub_app ENABLE").await;
     assert_eq!(get(&api, "/courses").await.0.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_locked_account_is_not_tried_again_and_works_once_it_is_unlocked() {
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    // Somebody else's guesses: as many as the policy allows, and the right password is refused as well.
+    for _ in 0..10 {
+        assert!(world.log_in("learninghub_app", "Canary-guess-9!", "master").await.is_err());
+    }
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(telemetry::subscriber(LevelFilter::INFO, log.clone()));
+    // Who is in stays in.
+    assert_eq!(get(&api, "/courses").await.0.status_code, 200);
+    world.sql_fault(TdsEffect::CutMidRow);
+    let reads = world.secret_reads();
+    let started = Instant::now();
+    let (response, body) = get(&api, "/courses").await;
+    assert_eq!((response.status_code, response.headers["retry-after"].as_str()), (503, "30"), "{body}");
+    assert_eq!(body["detail"], "Reason: the database login is locked.");
+    assert!(started.elapsed() < Duration::from_secs(3));
+    assert_eq!(world.secret_reads(), reads, "another reading of the secret is no help");
+    let refused: Vec<_> = log.lines().into_iter().filter(|line| line["message"] == "login refused").collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["number"], 18486);
+    world.alter_login_with(PASSWORD, "UNLOCK").await;
+    assert_eq!(get(&api, "/courses").await.0.status_code, 200);
+}
+
+#[tokio::test]
+async fn rotations_one_after_the_other_are_followed() {
+    let world = World::start().await;
+    let api = world.warm_api().await;
+    // Two of them went by, and of a third setSecret has run, since the secret was last read.
+    world.put_secret(SECOND, "AWSCURRENT").await;
+    let third = "Canary-third-3!";
+    let version = world.put_secret(third, "AWSPENDING").await;
+    world.alter_login(third).await;
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(telemetry::subscriber(LevelFilter::INFO, log.clone()));
+    let refused = || log.lines().iter().filter(|line| line["message"] == "login refused").count();
+    world.sql_fault(TdsEffect::CutMidRow);
+    let (response, body) = get(&api, "/status").await;
+    assert_eq!((response.status_code, &body["secret"]["version"]), (200, &json!(version[..8])), "{body}");
+    assert_eq!(refused(), 2);
+    // What worked is remembered: a connection that is lost in the gap costs no further refusal.
+    for _ in 0..3 {
+        world.sql_fault(TdsEffect::CutMidRow);
+        assert_eq!(get(&api, "/courses").await.0.status_code, 200);
+    }
+    assert_eq!(refused(), 2);
 }

@@ -136,17 +136,26 @@ impl World {
     }
 
     pub async fn admin(&self, database: &str) -> Client<Compat<TcpStream>> {
+        self.log_in("admin", ADMIN_PASSWORD, database).await.unwrap()
+    }
+
+    pub async fn log_in(
+        &self,
+        login: &str,
+        password: &str,
+        database: &str,
+    ) -> tiberius::Result<Client<Compat<TcpStream>>> {
         let mut config = tiberius::Config::new();
         config.host("127.0.0.1");
         config.port(self.sql.port());
         config.database(database);
-        config.authentication(AuthMethod::sql_server("admin", ADMIN_PASSWORD));
+        config.authentication(AuthMethod::sql_server(login, password));
         config.encryption(EncryptionLevel::Required);
         config.trust_cert_ca_bundle(self.ca.as_bytes());
         let stream = TcpStream::connect(self.sql).await.unwrap();
         stream.set_nodelay(true).unwrap();
         // Boxed here, like the other large futures, so that the tests themselves stay small.
-        Box::pin(Client::connect(config, stream.compat_write())).await.unwrap()
+        Box::pin(Client::connect(config, stream.compat_write())).await
     }
 
     pub fn secret_value(&self, password: &str) -> String {
@@ -163,8 +172,13 @@ impl World {
 
     /// Gives the login another password at the server.
     pub async fn alter_login(&self, password: &str) {
+        self.alter_login_with(password, "").await;
+    }
+
+    /// The same with an option behind it.
+    pub async fn alter_login_with(&self, password: &str, option: &str) {
         let password = password.replace('\'', "''");
-        let statement = format!("ALTER LOGIN learninghub_app WITH PASSWORD = N'{password}'");
+        let statement = format!("ALTER LOGIN learninghub_app WITH PASSWORD = N'{password}' {option}");
         run(&mut self.admin("master").await, &statement).await;
     }
 

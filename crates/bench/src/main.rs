@@ -1,5 +1,6 @@
-//! The function and its Node.js peer, side by side on one sandbox: `cargo xtask bench api` builds both
-//! and starts this.
+//! The benchmarks. `cargo xtask bench api` builds the function and its Node.js peer, and has them run
+//! side by side on one sandbox; `cargo xtask bench rotation` rotates the secret under the API's callers
+//! (see [`rotation`]). What follows is about the first.
 //!
 //! Both run as they would on Lambda, under a Runtime API, with the same secret and the same database
 //! behind TLS, and one after the other, since the machine has few processors and is shared. What they
@@ -18,6 +19,7 @@ mod delay;
 mod measure;
 mod report;
 mod requests;
+mod rotation;
 mod runtime_api;
 mod statistics;
 mod world;
@@ -47,8 +49,16 @@ const DELAYED: Amount = Amount { cold: 20, series: 5, calls: 200, before: 50 };
 /// Whether it works at all.
 const QUICK: Amount = Amount { cold: 6, series: 2, calls: 500, before: 100 };
 
-/// Holds the function against its Node.js peer.
+/// Measures.
 #[derive(Debug, Parser)]
+enum What {
+    /// Holds the function against its Node.js peer.
+    Api(Options),
+    /// Rotates the secret while callers call.
+    Rotation(rotation::Options),
+}
+
+#[derive(Debug, clap::Args)]
 struct Options {
     /// The function's executable.
     #[arg(long)]
@@ -81,8 +91,8 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    match until_stopped(&options).await {
+    let what = What::parse();
+    match until_stopped(&what).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -91,11 +101,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn until_stopped(options: &Options) -> Result<()> {
+async fn until_stopped(what: &What) -> Result<()> {
+    let measuring = async {
+        match what {
+            What::Api(options) => run(options).await,
+            What::Rotation(options) => Box::pin(rotation::run(options)).await,
+        }
+    };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     // What is dropped when one of these comes first ends its child.
     tokio::select! {
-        done = tokio::time::timeout(LIMIT, run(options)) => done.context("it took too long")?,
+        done = tokio::time::timeout(LIMIT, measuring) => done.context("it took too long")?,
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }

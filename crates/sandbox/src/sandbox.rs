@@ -243,6 +243,11 @@ impl Sandbox {
         &self.metrics
     }
 
+    /// The functions, for whoever wants their environments gone.
+    pub fn functions(&self) -> &Lambda {
+        &self.lambda
+    }
+
     /// The secrets, for whoever moves what they name.
     pub fn secrets(&self) -> &SecretsManager {
         &self.secrets

@@ -15,6 +15,8 @@ mod lifetime;
 mod rotation;
 #[path = "lambda/rotations.rs"]
 mod rotations;
+#[path = "lambda/rotations_in_faults.rs"]
+mod rotations_in_faults;
 #[path = "lambda/rotations_in_time.rs"]
 mod rotations_in_time;
 #[path = "lambda/world.rs"]

@@ -1,5 +1,6 @@
 //! `cargo xtask bench api`: builds the function as Lambda gets it and its Node.js peer as Lambda would
-//! get that, and has `lockkeeper-bench` run one against the other.
+//! get that, and has `lockkeeper-bench` run one against the other. `cargo xtask bench rotation`: builds
+//! both functions, and has it rotate the secret under the API's callers.
 //!
 //! What is measured is decided there; here things are only built and handed over. Numbers make
 //! nothing fail: whoever reads them decides.
@@ -29,6 +30,8 @@ pub struct Options {
 enum What {
     /// The function and a Node.js peer by turns on one sandbox: CPU, times, memory, round trips, sizes.
     Api(ApiOptions),
+    /// The secret rotated under callers of the API: calls that fail, logins that fail, times.
+    Rotation(RotationOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,26 +44,46 @@ struct ApiOptions {
     host: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct RotationOptions {
+    /// Fewer callers and rotations: a minute instead of several.
+    #[arg(long)]
+    quick: bool,
+    /// The functions built for this machine's C library, where the Rust target for Lambda can't be had.
+    #[arg(long)]
+    host: bool,
+}
+
 /// Builds and measures.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let What::Api(options) = &options.what;
+    match &options.what {
+        What::Api(options) => api(workspace, options),
+        What::Rotation(options) => rotation(workspace, options),
+    }
+}
+
+fn rotation(workspace: &Workspace, options: &RotationOptions) -> Result<()> {
+    println!("==> the functions");
+    let [function, rotation] = functions(workspace, options.host)?;
+    println!("==> the benchmark");
+    let mut bench = benchmark(workspace)?;
+    bench.arg("rotation").arg("--function").arg(function).arg("--rotation").arg(rotation);
+    bench.arg("--migrations").arg(migrations(workspace));
+    if options.quick {
+        bench.args(["--callers", "50", "--rotations", "5"]);
+    }
+    process::run(&mut bench)
+}
+
+fn api(workspace: &Workspace, options: &ApiOptions) -> Result<()> {
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
     println!("==> the peer");
     let peer = peer(workspace, &folder)?;
     println!("==> the function");
-    let function = match options.host {
-        false => {
-            let architecture = Architecture::of_this_machine()?;
-            package::build(workspace, architecture)?;
-            package::program(workspace, architecture, "api")
-        }
-        true => for_this_machine(workspace)?,
-    };
+    let [function, _] = functions(workspace, options.host)?;
     println!("==> the benchmark");
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--package=lockkeeper-bench", "--profile", PROFILE]);
-    process::run(&mut cargo)?;
+    let mut bench = benchmark(workspace)?;
 
     let [function_zip, peer_zip] = ["api.zip", "peer.zip"].map(|name| folder.join(name));
     archive::write(&function, &function_zip, Effort::Small)?;
@@ -69,11 +92,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let version = process::capture(Command::new(&node).arg("--version"))?;
     let library = if options.host { "this machine's C library" } else { "static, as Lambda gets it" };
     println!("\nfunction: Rust, {library}\npeer: Node.js {}, mssql, one bundle", version.trim());
-    let mut bench = Command::new(workspace.target.join(PROFILE).join("lockkeeper-bench"));
-    bench.arg("--function").arg(function).arg("--function-zip").arg(function_zip);
+    bench.arg("api").arg("--function").arg(function).arg("--function-zip").arg(function_zip);
     bench.arg("--node").arg(node).arg("--peer").arg(peer).arg("--peer-zip").arg(peer_zip);
     bench.arg("--peer-runtime").arg(peer_folder(workspace).join("runtime.mjs"));
-    bench.arg("--migrations").arg(workspace.root.join("api-function/migrations"));
+    bench.arg("--migrations").arg(migrations(workspace));
     if options.quick {
         bench.arg("--quick");
     }
@@ -97,10 +119,28 @@ fn peer(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     Ok(bundle)
 }
 
-fn for_this_machine(workspace: &Workspace) -> Result<PathBuf> {
+/// The functions `api` and `rotation`, built as Lambda gets them or for this machine.
+fn functions(workspace: &Workspace, host: bool) -> Result<[PathBuf; 2]> {
+    let names = ["api", "rotation"];
+    if !host {
+        let architecture = Architecture::of_this_machine()?;
+        package::build(workspace, architecture)?;
+        return Ok(names.map(|name| package::program(workspace, architecture, name)));
+    }
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--package=api-function", "--bin=api"]);
-    cargo.args(["--profile", package::PROFILE]);
+    cargo.args(["build", "--locked", "--package=api-function", "--bins", "--profile", package::PROFILE]);
     process::run(&mut cargo)?;
-    Ok(workspace.target.join(package::PROFILE).join("api"))
+    Ok(names.map(|name| workspace.target.join(package::PROFILE).join(name)))
+}
+
+/// The benchmark itself, built.
+fn benchmark(workspace: &Workspace) -> Result<Command> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--locked", "--package=lockkeeper-bench", "--profile", PROFILE]);
+    process::run(&mut cargo)?;
+    Ok(Command::new(workspace.target.join(PROFILE).join("lockkeeper-bench")))
+}
+
+fn migrations(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("api-function/migrations")
 }

@@ -7,7 +7,9 @@
 
 mod database;
 mod http_api;
+pub mod load;
 mod rotation;
+pub mod rounds;
 mod stack;
 mod traffic;
 

@@ -75,7 +75,7 @@ pub(super) async fn build(sandbox: &Sandbox, stack: &Builder, ca: &str, zip: &Pa
 }
 
 /// Changes every version of a secret that is a JSON object; others are somebody's own doing.
-fn amend(sandbox: &Sandbox, id: &str, change: impl Fn(&mut Value)) -> Result<()> {
+pub(super) fn amend(sandbox: &Sandbox, id: &str, change: impl Fn(&mut Value)) -> Result<()> {
     sandbox.secrets().amend(id, |text| {
         let mut value: Value = serde_json::from_str(text).ok().filter(Value::is_object)?;
         change(&mut value);

@@ -49,7 +49,7 @@ pub(super) struct Builder {
     pub(super) apis: aws_sdk_apigatewayv2::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
 }
 
 impl Builder {
@@ -189,7 +189,7 @@ impl Builder {
     }
 
     /// Waits until a version is active and its last update through, for 30 s at most.
-    async fn settled(&self, function: &str, version: &str) -> Result<()> {
+    pub(super) async fn settled(&self, function: &str, version: &str) -> Result<()> {
         for _ in 0..300 {
             let facts = self
                 .lambda

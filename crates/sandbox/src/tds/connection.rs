@@ -404,6 +404,7 @@ fn log_in(
             (told.is_ok() && accepted && answer.end()).then_some(session)
         }
         Err(errors) => {
+            server.note_refusal(&asked, errors.first().map_or(0, |error| error.number));
             for error in errors {
                 let _ = answer.message(&error, 1);
             }

@@ -36,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::{Context, lock};
+pub use engine::server::RefusedLogin;
+
 use connection::Ground;
 use engine::server::Server;
 use tls::Certificates;
@@ -140,6 +142,11 @@ impl TdsServer {
     /// How many logins failed since the start.
     pub fn failed_logins(&self) -> u64 {
         self.server.counters.failed_logins.load(Ordering::Relaxed)
+    }
+
+    /// The logins that were refused since the start, oldest first; the latest 10,000.
+    pub fn refused_logins(&self) -> Vec<RefusedLogin> {
+        lock(&self.server.counters.refused).iter().cloned().collect()
     }
 
     /// How many requests (batches, calls, transaction requests) came since the start: each is one

@@ -273,11 +273,18 @@ impl Core {
         crate::context::lock(&self.sampled).insert(function.to_owned(), second) != Some(second)
     }
 
+    /// Ends the idle environments of a function.
+    pub(super) fn end_idle(&self, function: &str) {
+        let now = self.context.now();
+        self.state
+            .read(|state| self.runtime.sweep(&state.running_builds(now, Some(function)), Duration::MAX));
+    }
+
     /// Ends environments that nobody can ask for any more, and those idle for too long.
     pub(super) fn retire(&self) {
         let idle = Duration::from_secs(self.options.idle_seconds);
         let now = self.context.now();
-        self.state.read(|state| self.runtime.sweep(&state.running_builds(now), idle));
+        self.state.read(|state| self.runtime.sweep(&state.running_builds(now, None), idle));
         let known = self.state.read(|state| state.functions.keys().cloned().collect::<Vec<_>>());
         crate::context::lock(&self.sampled).retain(|function, _| known.contains(function));
     }

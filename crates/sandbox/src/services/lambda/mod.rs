@@ -222,6 +222,12 @@ impl Lambda {
         self.core.may_invoke(function, principal)
     }
 
+    /// Ends the environments of a function that are idle now, as AWS does when it likes: the next
+    /// requests find cold ones.
+    pub fn end_idle(&self, function: &str) {
+        self.core.end_idle(function);
+    }
+
     /// Ends every execution environment and waits until their processes are gone. Invocations that
     /// run fail; events that have not been run stay in their files.
     pub async fn stop(&self) {

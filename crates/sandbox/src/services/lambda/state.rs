@@ -171,11 +171,12 @@ impl State {
         })
     }
 
-    /// The ids of all builds that may be asked to run at a time.
-    pub fn running_builds(&self, now: DateTime<Utc>) -> HashSet<&str> {
+    /// The ids of all builds that may be asked to run at a time, but for those of one function.
+    pub fn running_builds(&self, now: DateTime<Utc>, but: Option<&str>) -> HashSet<&str> {
         self.functions
-            .values()
-            .flat_map(|function| {
+            .iter()
+            .filter(|(name, _)| but != Some(name.as_str()))
+            .flat_map(|(_, function)| {
                 let published = function.versions.values().map(|version| &version.build);
                 published.chain([function.serving(now), &function.latest.build])
             })

@@ -1,6 +1,6 @@
 //! What all sessions share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::database::Database;
 use super::locks::Locks;
 use super::logins::Logins;
+use super::session::Asked;
 use crate::context::{Context, lock};
 use crate::tds::error::{SqlError, SqlResult};
 
@@ -35,6 +36,24 @@ impl std::fmt::Debug for Context {
     }
 }
 
+/// So many refused logins are remembered: the latest.
+const MOST_REFUSED: usize = 10_000;
+
+/// A login that was refused, as a server's error log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLogin {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The error's number.
+    pub number: i32,
+    /// The login's name.
+    pub login: String,
+    /// The client's program.
+    pub application: String,
+    /// The client's host, as it calls itself.
+    pub host: String,
+}
+
 /// Counts since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -44,6 +63,8 @@ pub struct Counters {
     pub failed_logins: AtomicU64,
     /// Requests: batches, calls, transaction requests.
     pub requests: AtomicU64,
+    /// The logins that were refused, oldest first.
+    pub refused: Mutex<VecDeque<RefusedLogin>>,
 }
 
 impl Server {
@@ -143,6 +164,21 @@ impl Server {
         database.remove();
         databases.remove(&name.to_lowercase());
         Ok(())
+    }
+
+    /// Remembers a login that was refused with this error.
+    pub fn note_refusal(&self, asked: &Asked<'_>, number: i32) {
+        let mut refused = lock(&self.counters.refused);
+        if refused.len() == MOST_REFUSED {
+            refused.pop_front();
+        }
+        refused.push_back(RefusedLogin {
+            at_ms: self.context.now_ms(),
+            number,
+            login: asked.login.to_owned(),
+            application: asked.application.to_owned(),
+            host: asked.host.to_owned(),
+        });
     }
 
     /// A number that was never given out before, for a new session or transaction; never zero.

@@ -1,11 +1,15 @@
 //! The whole way: a client, the HTTP API's gateway with its authorizer, the built function in the
 //! sandbox's Lambda, the secret, and the database over TLS. What the function does by itself is tested in
-//! `api`; here it is whether both fit together.
+//! `api`; here it is whether both fit together, also while the secret is rotated.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
-#[path = "../../crates/sandbox/tests/world/python.rs"]
+#[path = "../../../crates/sandbox/tests/world/python.rs"]
 mod python;
+
+mod rotation;
+#[cfg(target_os = "linux")]
+mod rotation_killed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,13 +30,27 @@ struct World {
 
 impl World {
     async fn build() -> Self {
+        Self::build_with(false).await
+    }
+
+    /// The world, and in it what rotates the secret.
+    async fn build_with_rotation() -> Self {
+        Self::build_with(true).await
+    }
+
+    async fn build_with(rotation: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let zip = folder.path().join("api.zip");
-        demo::package(&PathBuf::from(env!("CARGO_BIN_EXE_api")), &zip).unwrap();
+        let packaged = |binary: &str, name: &str| {
+            let zip = folder.path().join(name);
+            demo::package(&PathBuf::from(binary), &zip).unwrap();
+            zip
+        };
+        let zip = packaged(env!("CARGO_BIN_EXE_api"), "api.zip");
+        let rotation_zip = rotation.then(|| packaged(env!("CARGO_BIN_EXE_rotation"), "rotation.zip"));
         let config = Config { ports: Ports::ANY, ..Config::new(folder.path().join("state")) };
         let sandbox = Sandbox::start(config).await.unwrap();
         let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        Box::pin(demo::build(&sandbox, &demo::Parts { zip, migrations, rotation_zip: None })).await.unwrap();
+        Box::pin(demo::build(&sandbox, &demo::Parts { zip, migrations, rotation_zip })).await.unwrap();
         Self { sandbox, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
     }
 
