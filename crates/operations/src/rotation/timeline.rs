@@ -246,7 +246,8 @@ mod tests {
         let again = [refused.as_slice(), &[line(20, SetSecret, What::Started)]].concat();
         let rehearsal = [line(11, TestSecret, What::Started), line(12, TestSecret, done())];
         let at_end = [line(15, FinishSecret, What::Started)];
-        let table: [(&str, Place, bool, &[Line], i64, RotationState, &str); 13] = [
+        type Case<'a> = (&'a str, Place, bool, &'a [Line], i64, RotationState, &'a str);
+        let table: [Case<'_>; 13] = [
             ("just asked for", Place::Pending, false, &[], 12, Running, "...."),
             ("never called", Place::Pending, false, &[], 60, HalfDone, "?..."),
             ("between two steps", Place::Pending, true, &two, 14, Running, "+..."),
