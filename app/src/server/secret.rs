@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Extension, Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::people::Actor;
+use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::rotation::{
     RehearseRotation, RepairRotation, RotateSecret, RotationState, SecretPage, SetRotationSchedule,
@@ -147,6 +147,10 @@ async fn refuse(
     problem: Problem,
     place: impl FnOnce(Problem) -> Forms,
 ) -> Response {
+    // Whoever has no forms on the page is told on a page of its own.
+    if visitor.role < Role::Operator {
+        return Failure::page(frame, problem).into_response();
+    }
     let status = status_of(problem.kind);
     show(app, visitor, frame, status, None, place(problem)).await
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod guard;
 mod process;
+mod secret;
 mod sessions;
 mod signing_in;
 
