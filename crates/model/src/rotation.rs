@@ -391,7 +391,9 @@ pub struct RepairRotation {
     pub token: String,
     /// The moves, as the plan has them: if the plan is another by now, nothing is done.
     pub moves: Vec<LabelMove>,
-    /// The secret's name, typed in.
+    /// The secret's name, typed in. Whatever was typed, for one a password into the wrong field, is not
+    /// written down.
+    #[serde(skip_serializing)]
     pub confirm: String,
 }
 
@@ -400,11 +402,18 @@ pub struct RepairRotation {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetRotationSchedule {
-    /// `rate(30 days)`, `rate(12 hours)` or `cron(0 4 ? * SUN *)`, in UTC; none switches rotation off.
+    /// `rate(30 days)`, `rate(12 hours)` or `cron(0 4 ? * SUN *)`, in UTC; none switches rotation off,
+    /// and must be said.
+    #[serde(deserialize_with = "said")]
     pub schedule: Option<String>,
     /// For how many hours after the scheduled time a rotation may begin.
     #[serde(default)]
     pub window_hours: Option<u32>,
+}
+
+/// A member that may be null, and must be there: serde takes a missing one for null else.
+fn said<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(input)
 }
 
 /// What was begun.

@@ -51,7 +51,6 @@ impl<T: Clone> Kept<T> {
         {
             return last.reading.clone();
         }
-        let tried = clock();
         let result = tokio::time::timeout(self.limit, read()).await.unwrap_or_else(|_| {
             let message = format!("There was no answer within {} ms.", self.limit.as_millis());
             Err(Problem::new(ProblemKind::TimedOut, message))
@@ -62,7 +61,8 @@ impl<T: Clone> Kept<T> {
             (Err(problem), Some((value, at))) => Reading { value: Some(value), at, problem: Some(problem) },
             (Err(problem), None) => Reading::missing(problem, clock()),
         };
-        *last = Some(Last { tried, reading: reading.clone() });
+        // Counted from the end: those who waited for an attempt that failed don't each make another.
+        *last = Some(Last { tried: clock(), reading: reading.clone() });
         reading
     }
 }

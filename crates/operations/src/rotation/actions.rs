@@ -29,10 +29,20 @@ impl Operation for RotateSecret {
         if secret.versions.iter().any(|version| version.id == token) {
             return Ok(Begun { token });
         }
-        let preflight = portal.preflight_of(secret).await;
+        let preflight = portal.preflight_of(secret.clone()).await;
         if !preflight.ready {
             return Err(Problem::new(ProblemKind::Conflict, preflight.verdict)
                 .with_next("The checks on the page say what to do."));
+        }
+        // A rotation takes seconds: somebody else's may have begun and ended since.
+        let now = portal.secret_now().await?;
+        if now.versions != secret.versions {
+            return Err(in_the_way(&now).unwrap_or_else(|| {
+                let whose = now.current().and_then(|version| version.started_by.clone());
+                let by = whose.map(|name| format!(" by {name}")).unwrap_or_default();
+                let message = format!("The secret was rotated{by} a moment ago.");
+                Problem::new(ProblemKind::Conflict, message).with_next("Look at the page again.")
+            }));
         }
         portal.begin(&token, true, None).await
     }
@@ -69,6 +79,10 @@ impl Operation for SetRotationSchedule {
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<Scheduled, Problem> {
         let Some(text) = self.schedule.as_deref().map(str::trim) else {
+            // Switched off in the middle, a rotation could not end.
+            if let Some(problem) = in_the_way(&portal.secret_now().await?) {
+                return Err(problem);
+            }
             portal.cancel().await?;
             return Ok(Scheduled { next_runs: Vec::new() });
         };
@@ -98,7 +112,7 @@ impl Operation for RepairRotation {
             let message = "What was typed is not the secret's name.";
             return Err(Problem::new(ProblemKind::Invalid, message).with_next(format!("Type {name}.")));
         }
-        let (secret, plan) = portal.repair_now().await?;
+        let (secret, plan) = portal.repair_now(&self.token).await?;
         let Some(plan) = plan else {
             let message = "There is nothing to repair: no rotation is left half done.";
             return Err(Problem::new(ProblemKind::Conflict, message).with_next("Look at the page again."));
@@ -164,11 +178,16 @@ impl Portal {
             .await;
         self.forget_secret().await;
         let Err(error) = answer else { return Ok(Begun { token: token.to_owned() }) };
-        // Somebody was faster: AWS has let one begin, and that was not us.
-        if error.code() == Some("InvalidRequestException")
-            && let Some(problem) = self.secret_now().await.ok().as_ref().and_then(in_the_way)
-        {
-            return Err(problem);
+        // The answer may be lost and the rotation begun; or somebody was faster: AWS has let one begin.
+        if let Ok(now) = self.secret_now().await {
+            if now.versions.iter().any(|version| version.id == token) {
+                return Ok(Begun { token: token.to_owned() });
+            }
+            if error.code() == Some("InvalidRequestException")
+                && let Some(problem) = in_the_way(&now)
+            {
+                return Err(problem);
+            }
         }
         Err(problem("begin the rotation", "secretsmanager:RotateSecret", &error))
     }

@@ -13,7 +13,7 @@ use model::time::Timestamp;
 use tokio::sync::Mutex;
 
 use super::preflight::{Facts, Network, RotationFunction, preflight};
-use super::repair::{Probe, plan};
+use super::repair::{Probe, REFUSED_MS, plan};
 use super::timeline::{Place, Seen, rotation};
 use super::{detail, facts, history, log, probe};
 use crate::kept::Kept;
@@ -31,6 +31,7 @@ struct Tried {
     /// The labels as they were.
     of: String,
     at: Timestamp,
+    good_for_ms: i64,
     probe: Probe,
 }
 
@@ -109,18 +110,46 @@ impl Portal {
     }
 
     /// The plan for a repair, with logins tried now.
-    pub(super) async fn repair_now(&self) -> Result<(SecretDetail, Option<RepairPlan>), Problem> {
+    pub(super) async fn repair_now(
+        &self,
+        token: &str,
+    ) -> Result<(SecretDetail, Option<RepairPlan>), Problem> {
         let secret = self.secret_now().await?;
-        let reading = Reading::fresh(secret.clone(), self.now());
-        let rotation = self.followed(&reading, None).await;
-        if self.newest_state(&reading, &rotation, None).await == Some(RotationState::Running) {
-            return Err(Problem::new(ProblemKind::Conflict, "The rotation is still running.")
-                .with_next("Wait until it has ended or stands still."));
+        // Another rotation than was asked about: no login is tried for it.
+        if secret.pending().is_none_or(|version| version.id != token) {
+            return Ok((secret, None));
         }
+        self.stands_still(&secret).await?;
         let needs_logins = secret.pending().is_some_and(|version| version.has_value);
         let tried = if needs_logins { probe::ask(&self.clients.lambda, &secret).await } else { not_needed() };
+        // Secrets Manager may have attempted it anew while the logins were tried.
+        let after = self.secret_now().await?;
+        self.stands_still(&after).await?;
+        if after.versions != secret.versions {
+            return Err(Problem::new(
+                ProblemKind::Conflict,
+                "Labels have moved meanwhile, so nothing was done.",
+            )
+            .with_next("Look at the new plan."));
+        }
         let plan = plan(&secret, &tried);
         Ok((secret, plan))
+    }
+
+    /// That no rotation is at work, as far as the log tells; where it can't be read, that is not known.
+    async fn stands_still(&self, secret: &SecretDetail) -> Result<(), Problem> {
+        let reading = Reading::fresh(secret.clone(), self.now());
+        let rotation = self.followed(&reading, None).await;
+        if let Some(problem) = rotation.problem {
+            return Err(problem);
+        }
+        match rotation.value.flatten().map(|rotation| rotation.state) {
+            Some(RotationState::Running) => {
+                Err(Problem::new(ProblemKind::Conflict, "The rotation is still running.")
+                    .with_next("Wait until it has ended or stands still."))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Has everything about the secret read anew by the next who looks.
@@ -135,7 +164,12 @@ impl Portal {
     }
 
     async fn function_reading(&self, secret: Option<&SecretDetail>) -> Reading<Option<RotationFunction>> {
-        let named = secret.and_then(|secret| Some((secret.rotation_function.clone()?, secret.arn.clone())));
+        let Some(secret) = secret else {
+            let problem =
+                Problem::new(ProblemKind::Upstream, "The secret, which names it, could not be read.");
+            return Reading::missing(problem, self.now());
+        };
+        let named = secret.rotation_function.clone().map(|function| (function, secret.arn.clone()));
         let read = || async {
             match named {
                 None => Ok(None),
@@ -216,19 +250,20 @@ impl Portal {
     async fn lines(&self, group: &str, token: &str, created: Option<Timestamp>) -> Reading<Vec<log::Line>> {
         let kept = {
             let mut logs = self.readings.logs.lock().await;
-            match logs.iter().position(|(followed, _)| followed == token) {
-                Some(index) => logs.get(index).map(|(_, kept)| Arc::clone(kept)),
-                None => None,
-            }
-            .unwrap_or_else(|| {
-                if logs.len() >= MOST_FOLLOWED {
-                    logs.remove(0);
+            let found = logs.iter().position(|(followed, _)| followed == token);
+            let (_, kept) = match found {
+                Some(index) => logs.remove(index),
+                None => {
+                    if logs.len() >= MOST_FOLLOWED {
+                        logs.remove(0);
+                    }
+                    // CloudWatch takes five such calls a second from the whole account.
+                    (token.to_owned(), Arc::new(Kept::every(Duration::from_secs(1))))
                 }
-                // CloudWatch takes five such calls a second from the whole account.
-                let kept = Arc::new(Kept::every(Duration::from_secs(1)));
-                logs.push((token.to_owned(), Arc::clone(&kept)));
-                kept
-            })
+            };
+            // The one asked for last stands last.
+            logs.push((token.to_owned(), Arc::clone(&kept)));
+            kept
         };
         let now = self.now();
         let wanted = log::Wanted { group, token, created, now };
@@ -276,14 +311,16 @@ impl Portal {
         let mut tried = self.readings.probe.lock().await;
         let now = self.now();
         if let Some(last) = tried.as_ref().filter(|last| last.of == of)
-            && (0..last.probe.good_for_ms()).contains(&now.0.saturating_sub(last.at.0))
+            && (0..last.good_for_ms).contains(&now.0.saturating_sub(last.at.0))
         {
             return last.probe.clone();
         }
         let asking = probe::ask(&self.clients.lambda, secret);
         let probe = tokio::time::timeout(PROBE_TIME, asking).await;
+        // The function goes on after this has given up: its logins count as refused.
+        let good_for_ms = probe.as_ref().map_or(REFUSED_MS, Probe::good_for_ms);
         let probe = probe.unwrap_or_else(|_| Probe::unknown("there was no answer in time."));
-        *tried = Some(Tried { of, at: self.now(), probe: probe.clone() });
+        *tried = Some(Tried { of, at: self.now(), good_for_ms, probe: probe.clone() });
         probe
     }
 
@@ -295,7 +332,9 @@ impl Portal {
     }
 
     async fn users(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<SecretUser>> {
-        let arn = secret.value.as_ref().map(|detail| detail.arn.clone()).unwrap_or_default();
+        let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
+            return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
+        };
         self.readings.users.get(self.clock(), || facts::users(&self.clients.lambda, self.stack(), &arn)).await
     }
 }
@@ -304,10 +343,11 @@ fn not_needed() -> Probe {
     Probe::unknown("that was not needed.")
 }
 
-/// A reading's value, or why there is none.
+/// A reading's value, or why there is none. One that is old because AWS did not answer proves nothing.
 fn known<T>(reading: Reading<T>) -> Result<T, Problem> {
-    reading.value.ok_or_else(|| {
-        let nothing = || Problem::new(ProblemKind::Upstream, "Nothing could be read.");
-        reading.problem.unwrap_or_else(nothing)
-    })
+    match (reading.value, reading.problem) {
+        (Some(value), None) => Ok(value),
+        (_, Some(problem)) => Err(problem),
+        (None, None) => Err(Problem::new(ProblemKind::Upstream, "Nothing could be read.")),
+    }
 }

@@ -38,8 +38,8 @@ pub(crate) async fn ask(lambda: &Client, secret: &SecretDetail) -> Probe {
     let Some(function) = &secret.rotation_function else {
         return Probe::unknown("the secret names no rotation function.");
     };
-    let Some(pending) = secret.pending() else { return Probe::unknown("there is no pending version.") };
-    let event = json!({ "Step": "probeSecret", "SecretId": secret.arn, "ClientRequestToken": pending.id });
+    // Without the rotation's token: a foreign function must not take this for a step.
+    let event = json!({ "Step": "probeSecret", "SecretId": secret.arn });
     let patience = TimeoutConfig::builder()
         .operation_attempt_timeout(LIMIT)
         .operation_timeout(LIMIT)
@@ -64,7 +64,10 @@ pub(crate) async fn ask(lambda: &Client, secret: &SecretDetail) -> Probe {
     };
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     if let Some(error) = answer.function_error() {
-        tracing::warn!(error, payload = %String::from_utf8_lossy(payload), "the rotation function could not try the logins");
+        // The type alone: what a foreign function says may quote what it connected with.
+        let said: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let kind = said["errorType"].as_str().unwrap_or_default();
+        tracing::warn!(error, kind, "the rotation function could not try the logins");
         return Probe::unknown(
             "the rotation function could not try it; its log says more. One that is not Lockkeeper's can't.",
         );

@@ -5,7 +5,8 @@
 //! |---|---|---|---|
 //! | no | | | taken off: nothing had happened yet |
 //! | yes | no | yes | taken off: the database was not told |
-//! | yes | yes | yes or no | made AWSCURRENT: all but the label is done |
+//! | yes | yes | yes | taken off: the one in use works, and whether the new one may all it has to is not known |
+//! | yes | yes | no | made AWSCURRENT: it is the only one that logs in |
 //! | yes | no | no | if AWSPREVIOUS logs in, it is made AWSCURRENT again; else a person has to |
 //!
 //! Where it could not be found out who logs in, nothing is done: a label moved on a guess is what an
@@ -24,6 +25,9 @@ pub(crate) enum Login {
     Unknown(String),
 }
 
+/// For how long no login is tried again once one was refused, in milliseconds.
+pub(crate) const REFUSED_MS: i64 = 600_000;
+
 /// Who logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probe {
@@ -36,7 +40,11 @@ impl Probe {
     /// For how long it need not be asked again, in milliseconds.
     pub(crate) fn good_for_ms(&self) -> i64 {
         let refused = |login: &Login| matches!(login, Login::Refused(_));
-        if [&self.current, &self.pending, &self.previous].into_iter().any(refused) { 600_000 } else { 15_000 }
+        if [&self.current, &self.pending, &self.previous].into_iter().any(refused) {
+            REFUSED_MS
+        } else {
+            15_000
+        }
     }
 
     /// Nothing is known, for a reason.
@@ -67,20 +75,22 @@ pub(crate) fn plan(secret: &SecretDetail, probe: &Probe) -> Option<RepairPlan> {
         return plan(happened, BY_HAND.to_owned(), Vec::new());
     };
     match (&probe.pending, &probe.current) {
-        (Login::Works, current_login) => {
-            let happened = match current_login {
-                Login::Works => {
-                    "SQL Server knows the new password, and the one in use still works: the rotation died before its last step."
-                }
-                _ => {
-                    "SQL Server knows the new password, and no longer the one in use: the rotation died before its last step."
-                }
-            };
+        (Login::Works, Login::Works) => {
+            let happened = "SQL Server knows the new password, and the one in use still works: the rotation stopped before its last step.";
+            plan(
+                happened,
+                AS_BEFORE.to_owned(),
+                vec![take_off(pending, "The one in use works; the next rotation makes a new one.")],
+            )
+        }
+        (Login::Works, Login::Refused(_)) => {
+            let happened = "SQL Server knows the new password, and no longer the one in use: the rotation died before its last step.";
             let forward = LabelMove {
                 label: "AWSCURRENT".to_owned(),
                 from: current.id.clone(),
                 to: Some(pending.id.clone()),
-                why: "It logs in, and the rotation was meant to end so. AWSPREVIOUS moves to the old version by itself.".to_owned(),
+                why: "Of the two only this one logs in. AWSPREVIOUS moves to the old version by itself."
+                    .to_owned(),
             };
             let outcome = "The new password is the current one, as the rotation meant it.".to_owned();
             plan(happened, outcome, vec![forward, take_off(pending, "The rotation is done with it.")])
@@ -172,9 +182,9 @@ mod tests {
         let secret = samples::half_done(true);
         // pending, current, previous; the moves as label>to.
         let table = [
-            (Works, Works, Works, "AWSCURRENT>pending AWSPENDING>"),
+            (Works, Works, Works, "AWSPENDING>"),
             (Works, refused(), Works, "AWSCURRENT>pending AWSPENDING>"),
-            (Works, unknown(), unknown(), "AWSCURRENT>pending AWSPENDING>"),
+            (Works, unknown(), unknown(), ""),
             (refused(), Works, refused(), "AWSPENDING>"),
             (refused(), refused(), Works, "AWSCURRENT>previous AWSPENDING>"),
             (refused(), refused(), refused(), ""),

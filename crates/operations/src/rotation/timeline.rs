@@ -95,11 +95,15 @@ fn progress(step: Step, seen: &Seen<'_>) -> StepProgress {
 }
 
 fn state(seen: &Seen<'_>, steps: &[StepProgress], rehearsal: bool) -> RotationState {
-    let failed = steps.iter().any(|step| step.state == StepState::Failed);
+    // Whatever came after a failure is another attempt.
+    let failed = matches!(seen.lines.last().map(|line| &line.what), Some(What::Failed { .. }));
+    let finished = steps.last().is_some_and(|step| step.state == StepState::Done);
     match seen.place {
         Place::Current => RotationState::Done,
         Place::Gone if rehearsal && !failed && !unfinished(steps) => RotationState::Done,
         Place::Gone if rehearsal && !failed && !quiet(seen, steps) => RotationState::Running,
+        // It was current once, and has been rotated away from since.
+        Place::Gone if !rehearsal && finished => RotationState::Done,
         Place::Gone => RotationState::Failed,
         Place::Pending if failed || quiet(seen, steps) => RotationState::HalfDone,
         Place::Pending => RotationState::Running,
@@ -115,7 +119,12 @@ fn quiet(seen: &Seen<'_>, steps: &[StepProgress]) -> bool {
     let last_line = seen.lines.last().map(|line| line.at);
     let Some(last) = last_line.max(seen.changed) else { return false };
     let at_work = steps.iter().any(|step| step.state == StepState::Running);
-    let limit = if at_work { i64::from(seen.timeout_seconds) * 1_000 } else { 0 };
+    // Without a line nobody knows how far it is: all four steps may take their time.
+    let limit = match (at_work, seen.lines.is_empty()) {
+        (true, _) => i64::from(seen.timeout_seconds) * 1_000,
+        (false, true) => i64::from(seen.timeout_seconds) * 4_000,
+        (false, false) => 0,
+    };
     seen.now.0 - last.0 > limit + GRACE_MS
 }
 
@@ -245,11 +254,16 @@ mod tests {
         let refused = [at_set.as_slice(), &[line(14, SetSecret, failed("unreachable"))]].concat();
         let again = [refused.as_slice(), &[line(20, SetSecret, What::Started)]].concat();
         let rehearsal = [line(11, TestSecret, What::Started), line(12, TestSecret, done())];
+        let from_start = [refused.as_slice(), &[line(20, CreateSecret, What::Started)]].concat();
+        let all_four: Vec<Line> = Step::ALL.iter().map(|step| line(12, *step, done())).collect();
         let at_end = [line(15, FinishSecret, What::Started)];
         type Case<'a> = (&'a str, Place, bool, &'a [Line], i64, RotationState, &'a str);
-        let table: [Case<'_>; 13] = [
+        let table: [Case<'_>; 16] = [
             ("just asked for", Place::Pending, false, &[], 12, Running, "...."),
-            ("never called", Place::Pending, false, &[], 60, HalfDone, "?..."),
+            ("never called", Place::Pending, false, &[], 300, HalfDone, "?..."),
+            ("never called, or slow", Place::Pending, false, &[], 270, Running, "...."),
+            ("attempted from the start", Place::Pending, true, &from_start, 22, Running, "+x.."),
+            ("rotated away from since", Place::Gone, true, &all_four, 999, Done, "++++"),
             ("between two steps", Place::Pending, true, &two, 14, Running, "+..."),
             ("at setSecret", Place::Pending, true, &at_set, 60, Running, "+>.."),
             ("silent in setSecret", Place::Pending, true, &at_set, 104, HalfDone, "+?.."),

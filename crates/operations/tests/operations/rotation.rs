@@ -194,8 +194,23 @@ async fn a_failing_step_is_named_and_the_rest_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_killed_before_its_last_step_is_rolled_forward() {
+async fn alternating_users_killed_before_the_last_step_stay_with_the_one_in_use() {
     let watch = Watch::rotating().await;
+    let begun = killed_before_the_last_step(&watch).await;
+    until(&watch, &begun, RotationState::HalfDone).await;
+    watch.world.sandbox.context().faults.clear();
+    watch.advance(700_000);
+    let shown = plan(&watch.portal.secret_page(None).await);
+    let moves: Vec<_> = shown.moves.iter().map(|step| (step.label.as_str(), step.to.as_deref())).collect();
+    assert_eq!(moves, [("AWSPENDING", None)], "{shown:?}");
+    repair(&watch, &shown).await.expect("it is put right");
+    until(&watch, &begun, RotationState::Failed).await;
+    assert_eq!(watch.get("/courses").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_user_killed_before_the_last_step_is_rolled_forward() {
+    let watch = Watch::single_user().await;
     let begun = killed_before_the_last_step(&watch).await;
     let (page, rotation) = until(&watch, &begun, RotationState::HalfDone).await;
     assert_eq!(rotation.steps.last().map(|step| step.state), Some(StepState::Silent), "{rotation:?}");
@@ -236,6 +251,10 @@ async fn a_rehearsal_changes_nothing_and_a_schedule_is_kept() {
         (Some("cron(0 4 ? * SUN *)"), Some("3h"))
     );
     let off = SetRotationSchedule { schedule: None, window_hours: None };
+    // Not before the rehearsal that comes with a schedule is over.
+    while watch.portal.secret_page(None).await.secret.value.expect("the secret").pending().is_some() {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
     watch.portal.perform(&ada, &off).await.expect("it is switched off");
     let secret = watch.portal.secret_page(None).await.secret.value.expect("the secret");
     assert!(!secret.rotation_enabled && secret.next_runs.is_empty());

@@ -62,6 +62,23 @@ impl Watch {
         Self::on(World::build_rotating().await).await
     }
 
+    /// The same with a secret that names no superuser, so that its one login changes its own password.
+    pub async fn single_user() -> Self {
+        let watch = Self::rotating().await;
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(watch.world.sandbox.aws_endpoint())
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+        let secrets = aws_sdk_secretsmanager::Client::new(&sdk.load().await);
+        let id = &watch.world.demo.secret_id;
+        let held = secrets.get_secret_value().secret_id(id).send().await.expect("the value");
+        let mut value: serde_json::Value =
+            serde_json::from_str(held.secret_string().expect("text")).expect("JSON");
+        value.as_object_mut().expect("an object").remove("masterarn");
+        secrets.put_secret_value().secret_id(id).secret_string(value.to_string()).send().await.expect("put");
+        watch
+    }
+
     pub async fn on(world: World) -> Self {
         let (ahead, written) = (Arc::new(AtomicI64::new(0)), Arc::new(Written::default()));
         let portal = portal(&world, &ahead, &written).await;
