@@ -1,8 +1,8 @@
 //! Whom Secrets Manager's certificate may come from: Amazon's own roots, compiled in.
 //!
-//! The SDK's default is the machine's trust store, 146 files on Lambda's image and most of the
-//! processor time of a cold start. AWS's endpoints have certificates under these five roots and asks
-//! that clients trust all of them (Amazon Trust Services, "Root CAs"; AWS "Certificate authorities").
+//! The SDK's default is the machine's trust store: some 146 certificates, and where it was measured
+//! (Debian) most of the processor time of a cold start. AWS's endpoints have certificates under these
+//! five roots, and AWS asks that clients trust all of them (Amazon Trust Services, "Root CAs"; AWS "Certificate authorities").
 //! They are the same certificates that Mozilla's list holds, which a test compares.
 
 use aws_sdk_secretsmanager::config::SharedHttpClient;

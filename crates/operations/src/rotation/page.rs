@@ -89,7 +89,7 @@ impl Portal {
         SecretPage { now: self.now(), secret, rotation, repair, preflight, history, users }
     }
 
-    /// Rotations of the past, for charts: read once a minute for all.
+    /// Rotations of the past, for charts: read twice a minute for all.
     pub(crate) async fn rotations(&self) -> Reading<Vec<PastRotation>> {
         let secret = self.secret_reading().await;
         self.history(&secret).await
