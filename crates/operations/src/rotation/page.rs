@@ -23,6 +23,8 @@ use crate::portal::Portal;
 const MOST_FOLLOWED: usize = 16;
 /// Lambda's own default, where the rotation function can't be read.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 60;
+/// How long charts wait for the rotations they mark.
+const CHARTS_TIME: Duration = Duration::from_millis(4_500);
 /// How long a page waits for logins to be tried.
 const PROBE_TIME: Duration = Duration::from_secs(4);
 
@@ -91,8 +93,15 @@ impl Portal {
 
     /// Rotations of the past, for charts: read twice a minute for all.
     pub(crate) async fn rotations(&self) -> Reading<Vec<PastRotation>> {
-        let secret = self.secret_reading().await;
-        self.history(&secret).await
+        let reading = async {
+            let secret = self.secret_reading().await;
+            self.history(&secret).await
+        };
+        // Two readings, one after the other; whoever waits for them waits for others' as well.
+        tokio::time::timeout(CHARTS_TIME, reading).await.unwrap_or_else(|_| {
+            let message = "The rotations could not be read in time.";
+            Reading::missing(Problem::new(ProblemKind::TimedOut, message), self.now())
+        })
     }
 
     /// The secret, read now.
