@@ -168,14 +168,15 @@ impl Connection {
                 None => return Err(io::ErrorKind::BrokenPipe.into()),
             }
         }
-        connection.writer.end(&mut connection.write).await?;
+        // Counted before the client hears of it, so that whoever looks afterwards finds it counted.
         let counters = &connection.ground.server.counters;
+        let counter = if size.is_some() { &counters.logins } else { &counters.failed_logins };
+        counter.fetch_add(1, Ordering::Relaxed);
+        connection.writer.end(&mut connection.write).await?;
         let Some(size) = size else {
-            counters.failed_logins.fetch_add(1, Ordering::Relaxed);
             connection.write.shutdown().await?;
             return Ok(None);
         };
-        counters.logins.fetch_add(1, Ordering::Relaxed);
         connection.writer.resize(size);
         Ok(Some(connection))
     }
