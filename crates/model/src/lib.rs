@@ -7,14 +7,19 @@
 //! - [`status`], [`courses`], [`learning`], [`problem_details`]: what the LearningHub API answers;
 //! - [`overview`]: what the portal says of all of it;
 //! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
+//! - [`check`]: what is looked at before an operation begins;
+//! - [`rollout`], [`deploy`]: new code and how it gets its requests;
 //! - [`people`]: who does something, and what they may.
 
+pub mod check;
 pub mod courses;
+pub mod deploy;
 pub mod learning;
 pub mod overview;
 pub mod people;
 pub mod problem;
 pub mod problem_details;
+pub mod rollout;
 pub mod rotation;
 pub mod stack;
 pub mod status;

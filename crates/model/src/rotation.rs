@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::check::{Check, CheckOutcome, Preflight};
 use crate::overview::Reading;
 use crate::time::Timestamp;
 
@@ -253,49 +254,6 @@ pub struct Trouble {
     pub said: Option<String>,
     /// What to do next.
     pub next: String,
-}
-
-/// Whether a rotation would go through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Preflight {
-    /// Whether nothing is in the way.
-    pub ready: bool,
-    /// The verdict in one sentence.
-    pub verdict: String,
-    /// The checks.
-    pub checks: Vec<Check>,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Check {
-    /// A stable name, for programs.
-    pub id: String,
-    /// What was looked at.
-    pub title: String,
-    /// How it is.
-    pub outcome: CheckOutcome,
-    /// What was seen.
-    pub evidence: String,
-    /// What to do about it.
-    pub fix: Option<String>,
-}
-
-/// How a check came out, the gravest last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum CheckOutcome {
-    /// As it should be.
-    Pass,
-    /// Could not be looked at.
-    Unknown,
-    /// May go wrong.
-    Warn,
-    /// Is in the way of a rotation.
-    Fail,
 }
 
 /// What to do about a rotation that was left half done.

@@ -48,7 +48,7 @@ pub(crate) async fn read(lambda: &Client, stack: &Stack) -> Result<Function, Pro
 }
 
 /// Lambda writes `2026-01-31T23:59:59.000+0000`: ISO 8601 without the colon RFC 3339 wants.
-fn modified(text: &str) -> Option<model::time::Timestamp> {
+pub(crate) fn modified(text: &str) -> Option<model::time::Timestamp> {
     let text = match text.strip_suffix("+0000") {
         Some(start) => format!("{start}Z"),
         None => text.to_owned(),

@@ -5,13 +5,14 @@
 //! - `overview`: the readings of the overview, one file per source: [`probe`] asks the API itself,
 //!   `function`, `secret`, `alarms` and `traffic` ask AWS;
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
-//! - `rotation`: the secret's rotation;
+//! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm;
 //! - `aws`: the SDK's configuration and its errors in words.
 
 mod alarms;
 pub mod audit;
 mod aws;
+mod deploy;
 mod function;
 mod kept;
 mod perform;
@@ -21,5 +22,6 @@ mod rotation;
 mod secret;
 mod traffic;
 
+pub use deploy::Pace;
 pub use perform::Operation;
 pub use portal::{Clock, Portal, PortalConfig, Random};

@@ -12,7 +12,7 @@ use crate::audit::Journal;
 use crate::kept::Kept;
 use crate::probe::Probe;
 use crate::rotation::Readings;
-use crate::{alarms, aws, function, secret, traffic};
+use crate::{alarms, aws, deploy, function, secret, traffic};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -40,10 +40,13 @@ pub struct Portal {
     stack: Stack,
     clock: Clock,
     random: Random,
+    id: String,
     pub(crate) journal: Arc<dyn Journal>,
     probe: Probe,
     pub(crate) clients: Clients,
     pub(crate) readings: Readings,
+    pub(crate) deploys: deploy::Readings,
+    pub(crate) rollouts: deploy::Memory,
     health: Kept<Health>,
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
@@ -58,6 +61,7 @@ pub(crate) struct Clients {
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) trail: aws_sdk_cloudtrail::Client,
+    pub(crate) gateway: aws_sdk_apigatewayv2::Client,
 }
 
 impl Portal {
@@ -85,8 +89,12 @@ impl Portal {
                 cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
                 logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
                 trail: aws_sdk_cloudtrail::Client::new(sdk),
+                gateway: aws_sdk_apigatewayv2::Client::new(sdk),
             },
             readings: Readings::new(),
+            deploys: deploy::Readings::new(),
+            rollouts: deploy::Memory::new(),
+            id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,
             stack: config.stack,
@@ -118,9 +126,22 @@ impl Portal {
 
     /// 32 hexadecimal digits, 128 random bits.
     pub fn new_id(&self) -> String {
-        let mut bytes = [0_u8; 16];
-        (self.random)(&mut bytes);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::<16>(&self.random)
+    }
+
+    /// This process, among portals that watch the same stack.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Fills a buffer with random bytes.
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) {
+        (self.random)(bytes);
+    }
+
+    /// Has what runs behind the alias read anew by the next who looks.
+    pub(crate) async fn forget_function(&self) {
+        self.function.forget().await;
     }
 
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
@@ -141,6 +162,13 @@ impl Portal {
         let stack = stack.clone();
         Arc::new(Overview { stack, now, health, function, secret, alarms, traffic, rotations })
     }
+}
+
+/// So many random bytes, in hexadecimal digits.
+fn hex<const BYTES: usize>(random: &Random) -> String {
+    let mut bytes = [0_u8; BYTES];
+    random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn named(stack: &Stack) -> Result<(), Problem> {

@@ -105,7 +105,7 @@ impl Portal {
     }
 
     /// The secret, read now.
-    pub(super) async fn secret_now(&self) -> Result<SecretDetail, Problem> {
+    pub(crate) async fn secret_now(&self) -> Result<SecretDetail, Problem> {
         detail::read(&self.clients.secrets, self.stack(), self.now()).await
     }
 

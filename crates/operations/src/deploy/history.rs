@@ -1,0 +1,190 @@
+//! Changes of the alias, from CloudTrail's event history: 90 days, a few minutes behind.
+//!
+//! CloudTrail knows the portal's role, and not the person; the person, and why, are in the note that
+//! the change wrote on the alias, which is in the event. So a change by the aws CLI is told from a
+//! portal's, too.
+
+use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::primitives::DateTime;
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use model::deploy::AliasChange;
+use model::problem::{Problem, ProblemKind};
+use model::rollout::{Note, Outcome, Phase};
+use model::stack::Stack;
+use model::time::Timestamp;
+use serde_json::Value;
+
+use crate::aws::{problem, timestamp};
+
+/// How far back.
+const BACK_MS: i64 = 90 * 86_400_000;
+/// The newest changes of all aliases of the account; a rollout makes four or so.
+const MOST: i32 = 50;
+/// What Lambda calls a change of an alias in CloudTrail.
+const EVENT: &str = "UpdateAlias20150331";
+
+/// Reads the changes of the stack's alias, the newest first.
+pub(super) async fn read(trail: &Client, stack: &Stack, now: Timestamp) -> Result<Vec<AliasChange>, Problem> {
+    let attribute = LookupAttribute::builder()
+        .attribute_key(LookupAttributeKey::EventName)
+        .attribute_value(EVENT)
+        .build()
+        .map_err(|_| Problem::new(ProblemKind::Internal, "A lookup could not be made."))?;
+    let page = trail
+        .lookup_events()
+        .lookup_attributes(attribute)
+        .start_time(DateTime::from_millis(now.0 - BACK_MS))
+        .max_results(MOST)
+        .send()
+        .await
+        .map_err(|error| problem("look up changes of the alias", "cloudtrail:LookupEvents", &error))?;
+    Ok(put_together(page.events().iter().filter_map(|event| change(event, stack)).collect()))
+}
+
+/// What an event says: where the alias pointed afterwards, and the note it had.
+struct Told {
+    at: Timestamp,
+    caller: String,
+    version: String,
+    weight: Option<(String, f64)>,
+    note: Option<Note>,
+}
+
+fn change(event: &Event, stack: &Stack) -> Option<Told> {
+    let at = timestamp(event.event_time()?);
+    let inner: Value = serde_json::from_str(event.cloud_trail_event()?).ok()?;
+    let (parameters, answer) = (&inner["requestParameters"], &inner["responseElements"]);
+    let function = parameters["functionName"].as_str()?;
+    let ours = function == stack.function
+        || function.rsplit_once(":function:").is_some_and(|(_, name)| name == stack.function);
+    if !ours || parameters["name"] != stack.alias.as_str() || inner.get("errorCode").is_some() {
+        return None;
+    }
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    // The answer has all of the alias; what was asked for has only what was to change.
+    let version = text(&answer["functionVersion"]).or_else(|| text(&parameters["functionVersion"]))?;
+    let weights = |value: &Value| {
+        let weights = value["routingConfig"]["additionalVersionWeights"].as_object()?;
+        weights.iter().next().and_then(|(version, share)| Some((version.clone(), share.as_f64()?)))
+    };
+    let weight = weights(answer).or_else(|| weights(parameters).filter(|_| answer.is_null()));
+    let caller = text(&inner["userIdentity"]["arn"])
+        .map(|arn| arn.rsplit(['/', ':']).next().unwrap_or_default().to_owned())
+        .filter(|name| !name.is_empty())
+        .or_else(|| event.username().map(str::to_owned));
+    Some(Told {
+        at,
+        caller: caller.unwrap_or_else(|| "somebody".to_owned()),
+        version,
+        weight,
+        // Only a change that wrote a note is the note's own: another leaves an older one in place.
+        note: text(&parameters["description"]).map(|text| Note::read(&text)),
+    })
+}
+
+/// Names what each change did, by what the alias was before it.
+fn put_together(mut events: Vec<Told>) -> Vec<AliasChange> {
+    events.sort_by_key(|event| event.at);
+    let mut changes: Vec<AliasChange> = Vec::new();
+    let mut before: Option<(String, Option<(String, f64)>)> = None;
+    for event in events {
+        let from = before.as_ref().map(|(version, _)| version.clone());
+        let moved = before
+            .as_ref()
+            .is_none_or(|(version, weight)| *version != event.version || *weight != event.weight);
+        before = Some((event.version.clone(), event.weight.clone()));
+        let note = event.note.filter(|note| !matches!(note, Note::Other(_)));
+        let by_portal = note.is_some();
+        let (what, by, why) = match note {
+            Some(Note::Settled(settled)) => {
+                let what = match settled.how {
+                    Outcome::Promoted => "Promoted",
+                    Outcome::RolledBack => "Rolled back",
+                    Outcome::Stopped => "Stopped before it had requests",
+                    Outcome::Overtaken => "Given up: changed from outside",
+                };
+                (what.to_owned(), settled.by, settled.why)
+            }
+            Some(Note::Underway(note)) => {
+                let what = match note.phase {
+                    _ if note.paused => "Paused".to_owned(),
+                    Phase::Prepare => "Begun".to_owned(),
+                    Phase::Smoke => "Published, to be asked".to_owned(),
+                    Phase::Shift(_) => share(event.weight.as_ref()),
+                };
+                (what, note.by, None)
+            }
+            Some(Note::Other(_)) | None if !moved => continue,
+            Some(Note::Other(_)) | None => {
+                let what = match &event.weight {
+                    Some(_) => share(event.weight.as_ref()),
+                    None => format!("Pointed at version {}", event.version),
+                };
+                (what, event.caller, None)
+            }
+        };
+        changes.push(AliasChange {
+            at: event.at,
+            by,
+            by_portal,
+            what,
+            from,
+            to: event.version,
+            weight: event.weight,
+            why,
+        });
+    }
+    changes.reverse();
+    changes
+}
+
+fn share(weight: Option<&(String, f64)>) -> String {
+    match weight {
+        Some((version, share)) => format!("Version {version} has {:.0} %", share * 100.0),
+        None => "No share".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(at: i64, version: &str, weight: Option<(&str, f64)>, note: Option<&str>) -> Told {
+        Told {
+            at: Timestamp(at * 1_000),
+            caller: "cli-user".to_owned(),
+            version: version.to_owned(),
+            weight: weight.map(|(version, share)| (version.to_owned(), share)),
+            note: note.map(Note::read),
+        }
+    }
+
+    #[test]
+    fn changes_have_a_name_a_before_and_a_who() {
+        let note = |rest: &str| format!("lockkeeper {rest} since=1 by=ada");
+        let changes = put_together(vec![
+            event(50, "9", None, None),
+            event(40, "7", None, Some(&format!("{} why=5 %", note("how=rolled-back live=7 other=8")))),
+            event(30, "7", Some(("8", 0.1)), Some(&note("rollout=r phase=shift0 old=7 new=8"))),
+            event(10, "7", None, Some(&note("rollout=r phase=prepare old=7"))),
+            // A description changed by hand, which moves nothing.
+            event(60, "9", None, Some("production")),
+        ]);
+        let short: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                (change.what.as_str(), change.by.as_str(), change.from.as_deref(), change.to.as_str())
+            })
+            .collect();
+        assert_eq!(
+            short,
+            [
+                ("Pointed at version 9", "cli-user", Some("7"), "9"),
+                ("Rolled back", "ada", Some("7"), "7"),
+                ("Version 8 has 10 %", "ada", Some("7"), "7"),
+                ("Begun", "ada", None, "7"),
+            ]
+        );
+        assert_eq!(changes[1].why.as_deref(), Some("5 %"));
+    }
+}
