@@ -58,6 +58,22 @@ impl Portal {
         Ok((alias, note))
     }
 
+    /// Writes a rollout's details into the tags. Where that fails, and the answer was not only lost,
+    /// the rollout is ended at once; where that fails too, whoever drives ends it.
+    async fn write_down(&self, arn: &str, note: &Underway, details: &Details) -> Result<(), Problem> {
+        let lambda = &self.clients.lambda;
+        let Err(problem) = aws::tag(lambda, arn, details.tags()).await else { return Ok(()) };
+        let tags = aws::tags(lambda, arn).await;
+        if tags.is_ok_and(|tags| Details::read(&tags, &note.rollout).as_ref() == Some(details)) {
+            return Ok(());
+        }
+        if let Ok((alias, note)) = self.underway(&note.rollout).await {
+            let why = Some("What to do could not be written down.");
+            let _ = self.end_rollout(&alias, &note, Outcome::Stopped, why).await;
+        }
+        Err(problem)
+    }
+
     async fn note_down(&self, alias: &Alias, note: &Underway) -> Result<(), Problem> {
         let weight = alias.pointing.weight.as_ref().map(|(version, share)| (version.as_str(), *share));
         self.change_alias(alias, &alias.pointing.version, weight, note.to_string()).await?;
@@ -113,7 +129,7 @@ impl Operation for Deploy {
             by: actor.name.clone(),
         };
         portal.change_alias(&ready.alias, &note.old, None, note.to_string()).await.map_err(lost_race)?;
-        aws::tag(&portal.clients.lambda, &ready.alias.function_arn, details.tags()).await?;
+        portal.write_down(&ready.alias.function_arn, &note, &details).await?;
         portal.wake_driver();
         Ok(Started { rollout })
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that can't go on should say where")]
 
+mod deploy;
+mod deploy_faults;
 mod overview;
 mod rotation;
 mod rotation_faults;
