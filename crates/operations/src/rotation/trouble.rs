@@ -109,6 +109,10 @@ fn words(cause: &str) -> (&'static str, &'static str) {
             "The version is not the one that is being rotated to: another rotation, or a repair, came in between.",
             "Look at the labels below; if AWSPENDING is left on a version, repair.",
         ),
+        "overtaken" => (
+            "SQL Server took the new password, and at the same time another rotation took the label AWSPENDING: no label leads to the password now.",
+            "The function's words below name the version. Move AWSCURRENT to it (UpdateSecretVersionStage), take AWSPENDING off the other one, and rotate again.",
+        ),
         "rotation_disabled" => {
             ("Rotation is switched off for the secret.", "Set a schedule, which switches it on.")
         }
@@ -126,7 +130,7 @@ mod tests {
     use super::*;
 
     /// The causes in `api_function::rotation::failure`; the two packages share no code.
-    const CAUSES: [&str; 20] = [
+    const CAUSES: [&str; 21] = [
         "wrong_password",
         "login_locked",
         "login_disabled",
@@ -144,6 +148,7 @@ mod tests {
         "secrets_manager_unreachable",
         "secrets_manager_refused",
         "not_in_rotation",
+        "overtaken",
         "rotation_disabled",
         "timed_out",
         "internal",
