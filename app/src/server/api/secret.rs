@@ -15,7 +15,7 @@ use operations::Operation;
 use serde::Deserialize;
 
 use crate::server::answer::Failure;
-use crate::server::secret::{actor, perform, secret_page};
+use crate::server::secret::{Performed, actor, perform, secret_page};
 use crate::server::session::Visitor;
 use crate::server::sign_in::Caller;
 use crate::server::{App, confirm};
@@ -125,7 +125,13 @@ impl Asked {
         if needs_confirmation {
             confirm::recently(&app, &visitor).map_err(Failure::api)?;
         }
-        perform(&app, actor(&visitor, caller), operation).await.map_err(Failure::api)
+        match perform(&app, actor(&visitor, caller), operation).await.map_err(Failure::api)? {
+            Performed::Done(output) => Ok(output),
+            Performed::GoesOn => Err(Failure::api(
+                Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
+                    .with_next("Look in a moment how it stands (GET /api/v1/secret)."),
+            )),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What preflight looks at, read from AWS: the rotation function, the network of the API's function,
 //! and the alias.
 
+use std::sync::Arc;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
@@ -20,17 +22,17 @@ const MOST_PAGES: usize = 10;
 
 /// Reads the rotation function that `arn` names, for the secret `secret_arn`.
 pub(crate) async fn rotation_function(
-    lambda: &Client,
-    arn: &str,
-    secret_arn: &str,
+    lambda: Client,
+    arn: String,
+    secret_arn: String,
 ) -> Result<RotationFunction, Problem> {
     let (facts, invocable, reserved) = futures::join!(
-        configuration(lambda, arn, None),
-        may_invoke(lambda, arn, secret_arn),
-        reserved(lambda, arn),
+        configuration(&lambda, &arn, None),
+        may_invoke(&lambda, &arn, &secret_arn),
+        reserved(&lambda, &arn),
     );
     let facts = facts?;
-    let name = facts.function_name().unwrap_or(arn).to_owned();
+    let name = facts.function_name().unwrap_or(&arn).to_owned();
     let own_group = facts.logging_config().and_then(|config| config.log_group()).map(str::to_owned);
     Ok(RotationFunction {
         log_group: own_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
@@ -44,13 +46,16 @@ pub(crate) async fn rotation_function(
 }
 
 /// Where the API's function runs, at the version the alias names.
-pub(crate) async fn api_network(lambda: &Client, stack: &Stack) -> Result<Network, Problem> {
-    let facts = configuration(lambda, &stack.function, Some(&stack.alias)).await?;
+pub(crate) async fn api_network(lambda: Client, stack: Arc<Stack>) -> Result<Network, Problem> {
+    let facts = configuration(&lambda, &stack.function, Some(&stack.alias)).await?;
     Ok(network_of(facts.vpc_config()))
 }
 
 /// The version that a canary sends a share to, and that share.
-pub(crate) async fn canary(lambda: &Client, stack: &Stack) -> Result<Option<(String, f64)>, Problem> {
+pub(crate) async fn canary(
+    lambda: Client,
+    stack: Arc<Stack>,
+) -> Result<Option<(String, f64)>, Problem> {
     let alias = lambda.get_alias().function_name(&stack.function).name(&stack.alias).send().await;
     let alias = alias
         .map_err(|error| problem(&format!("read the alias {}", stack.alias), "lambda:GetAlias", &error))?;
@@ -60,7 +65,11 @@ pub(crate) async fn canary(lambda: &Client, stack: &Stack) -> Result<Option<(Str
 }
 
 /// The functions whose environment names the secret, by its name or its ARN.
-pub(crate) async fn users(lambda: &Client, stack: &Stack, arn: &str) -> Result<Vec<SecretUser>, Problem> {
+pub(crate) async fn users(
+    lambda: Client,
+    stack: Arc<Stack>,
+    arn: String,
+) -> Result<Vec<SecretUser>, Problem> {
     let (mut users, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = lambda.list_functions().set_marker(next).max_items(50).send().await;

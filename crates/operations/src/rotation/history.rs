@@ -36,7 +36,7 @@ struct Record {
 }
 
 /// Reads the history of the secret with this ARN, the newest first.
-pub(crate) async fn read(trail: &Client, arn: &str, now: Timestamp) -> Result<Vec<PastRotation>, Problem> {
+pub(crate) async fn read(trail: Client, arn: String, now: Timestamp) -> Result<Vec<PastRotation>, Problem> {
     let start = DateTime::from_millis(now.0 - i64::try_from(BACK.as_millis()).unwrap_or(i64::MAX));
     let mut records = Vec::new();
     for kind in KINDS {
@@ -55,7 +55,7 @@ pub(crate) async fn read(trail: &Client, arn: &str, now: Timestamp) -> Result<Ve
             .send()
             .await
             .map_err(|error| problem("look up past rotations", "cloudtrail:LookupEvents", &error))?;
-        records.extend(page.events().iter().filter_map(|event| record(event, kind, arn)));
+        records.extend(page.events().iter().filter_map(|event| record(event, kind, &arn)));
     }
     Ok(put_together(records))
 }

@@ -10,7 +10,7 @@ use model::rotation::{
     RotationState, SecretPage, SetRotationSchedule, Step, StepState, Strategy,
 };
 use operations::Portal;
-use sandbox::faults::{At, Fault, FunctionEffect, TdsEffect};
+use sandbox::faults::{At, AwsEffect, Fault, FunctionEffect, TdsEffect};
 
 use crate::watch::{Watch, actor};
 
@@ -227,6 +227,40 @@ async fn a_single_user_killed_before_the_last_step_is_rolled_forward() {
     let (page, _) = until(&watch, &begun, RotationState::Done).await;
     assert_eq!(page.repair.value, Some(None));
     assert_eq!(watch.get("/courses").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_aws_hangs_the_page_shows_what_was_known() {
+    let watch = Watch::rotating().await;
+    let before = watch.portal.secret_page(None).await;
+    let faults = &watch.world.sandbox.context().faults;
+    for service in ["secretsmanager", "lambda", "logs", "cloudtrail"] {
+        let effect = AwsEffect::TimeOut;
+        faults.add(Fault::always(At::Aws { service: service.to_owned(), operation: None, effect }));
+    }
+    watch.advance(200_000);
+    // What the portal's server has for a page.
+    let page = tokio::time::timeout(Duration::from_secs(9), watch.portal.secret_page(None)).await;
+    let page = page.expect("a page in time");
+    assert_eq!((&page.secret.value, page.secret.at), (&before.secret.value, before.secret.at));
+    assert_eq!((&page.users.value, &page.history.value), (&before.users.value, &before.history.value));
+    let problems = [&page.secret.problem, &page.users.problem, &page.history.problem];
+    for problem in problems {
+        assert_eq!(problem.as_ref().map(|problem| problem.kind), Some(ProblemKind::TimedOut));
+    }
+    // What is old proves nothing.
+    assert_eq!(outcome(&page, "no_pending_version"), CheckOutcome::Unknown);
+    assert!(!page.preflight.value.expect("a preflight").ready);
+
+    faults.clear();
+    for _ in 0..40 {
+        watch.advance(60_000);
+        if watch.portal.secret_page(None).await.secret.problem.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("it is not read again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
