@@ -21,6 +21,7 @@ use super::session::Visitor;
 use super::sign_in::Caller;
 use super::{App, confirm};
 use crate::pages::secret::{Forms, SecretScreen, TypedSchedule};
+use crate::pages::sign_in::{self, Notice};
 
 /// How long the page is waited for: its parts have limits of their own, one after the other.
 const PAGE_TIME: Duration = Duration::from_secs(9);
@@ -182,6 +183,9 @@ async fn refuse(
     problem: Problem,
     place: impl FnOnce(Problem) -> Forms,
 ) -> Response {
+    if problem.kind == ProblemKind::NotSignedIn {
+        return Redirect::to(&sign_in::address(Some(Notice::WrongTooOften), Some("/secret"))).into_response();
+    }
     // Whoever has no forms on the page is told on a page of its own.
     if visitor.role < Role::Operator {
         return Failure::page(frame, problem).into_response();

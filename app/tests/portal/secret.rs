@@ -131,16 +131,18 @@ async fn a_script_confirms_once_and_then_works() {
     let portal = TestPortal::start().await;
     let cookie = portal.signed_in_as(Role::Admin, true).await;
     portal.advance(ELEVEN_MINUTES);
-    let rotate = async || portal.call("POST", "/api/v1/secret/rotations", &cookie, "{}").await;
-    assert!(rotate().await.body.contains("/api/v1/confirmation"));
+    let rotate = async |cookie: &str| portal.call("POST", "/api/v1/secret/rotations", cookie, "{}").await;
+    assert!(rotate(&cookie).await.body.contains("/api/v1/confirmation"));
     let confirm = async |password: &str| {
         let body = serde_json::json!({ "password": password }).to_string();
-        portal.call("POST", "/api/v1/confirmation", &cookie, &body).await.status
+        portal.call("POST", "/api/v1/confirmation", &cookie, &body).await
     };
-    assert_eq!(confirm("not the right words").await, StatusCode::FORBIDDEN);
-    assert_eq!(rotate().await.status, StatusCode::FORBIDDEN);
-    assert_eq!(confirm(PASSWORD).await, StatusCode::NO_CONTENT);
-    assert!(rotate().await.status.is_server_error(), "let through, to an AWS that is not there");
+    assert_eq!(confirm("not the right words").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(rotate(&cookie).await.status, StatusCode::FORBIDDEN);
+    let confirmed = confirm(PASSWORD).await;
+    assert_eq!(confirmed.status, StatusCode::NO_CONTENT);
+    let renewed = confirmed.cookie().unwrap();
+    assert!(rotate(&renewed).await.status.is_server_error(), "let through, to an AWS that is not there");
     assert_eq!(portal.written().await.len(), 1);
 }
 

@@ -85,8 +85,10 @@ pub struct Confirmation {
 
 /// `POST /api/v1/confirmation`: shows once more that it is them, for the next ten minutes.
 ///
+/// The answer has a new session cookie; the old one is worth nothing any more.
+///
 /// # Errors
-/// 403 when the password is wrong.
+/// 403 when the password is wrong; 401 when it was one too many, which ends the session.
 pub async fn confirm(asked: Asked, body: Body<Confirmation>) -> Result<StatusCode, Failure> {
     let Json(Confirmation { password }) = body.map_err(unreadable)?;
     let Asked { app, visitor, caller } = asked;
