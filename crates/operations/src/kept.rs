@@ -32,6 +32,8 @@ pub(crate) struct Kept<T> {
     limit: Duration,
     patience: Duration,
     grace: Duration,
+    /// How long a reading may be under way before the older value is handed out with a problem.
+    unsaid: Duration,
     state: Arc<Mutex<State<T>>>,
 }
 
@@ -78,12 +80,13 @@ impl<T: Clone + Send + 'static> Kept<T> {
     pub(crate) fn every(every: Duration) -> Self {
         let state = State { era: 0, last: None, flight: None };
         let state = Arc::new(Mutex::new(state));
-        Self { every, limit: LIMIT, patience: PATIENCE, grace: GRACE, state }
+        Self { every, limit: LIMIT, patience: PATIENCE, grace: GRACE, unsaid: GRACE, state }
     }
 
-    /// The same for a reading that may take longer than anybody waits for it.
-    pub(crate) fn taking(self, limit: Duration) -> Self {
-        Self { limit, ..self }
+    /// The same for a reading that takes its time by itself, `limit` at most: with an older value at hand
+    /// nobody waits for it, and nothing is wrong before half of that is over.
+    pub(crate) fn unhurried(self, limit: Duration) -> Self {
+        Self { limit, grace: Duration::ZERO, unsaid: limit / 2, ..self }
     }
 
     /// Has the next caller read anew, whenever the last attempt was; what is being read at this moment
@@ -127,15 +130,19 @@ impl<T: Clone + Send + 'static> Kept<T> {
                 Found::UnderWay(flight) => flight,
                 Found::Lost => {
                     let problem = Problem::new(ProblemKind::Internal, "A reading broke off in the portal.");
-                    return self.older(clock, &problem.with_next("The portal's log says more."));
+                    return self.older(clock, Some(problem.with_next("The portal's log says more.")));
                 }
             };
             let briefly = wait == Wait::Briefly && self.has_value();
             let until = flight.began + if briefly { self.grace } else { self.patience };
             if timeout_at(until, flight.ended.changed()).await.is_err() {
-                let waited = until.duration_since(flight.began).as_millis();
+                let waited = flight.began.elapsed();
+                if briefly && waited < self.unsaid {
+                    return self.older(clock, None);
+                }
+                let waited = waited.as_millis();
                 let message = format!("There was no answer within {waited} ms; it is still waited for.");
-                return self.older(clock, &Problem::new(ProblemKind::TimedOut, message));
+                return self.older(clock, Some(Problem::new(ProblemKind::TimedOut, message)));
             }
             // However old it is by now: it was read since the caller asked, or with those who did.
             if let Some(last) = lock(&self.state).last.as_ref().filter(|last| last.era >= wanted) {
@@ -184,13 +191,15 @@ impl<T: Clone + Send + 'static> Kept<T> {
     }
 
     /// What there was before, with what was wrong with it, or else with this problem.
-    fn older(&self, clock: &Clock, problem: &Problem) -> Reading<T> {
+    fn older(&self, clock: &Clock, problem: Option<Problem>) -> Reading<T> {
         match &lock(&self.state).last {
             Some(Last { reading, .. }) if reading.value.is_some() => {
-                let problem = reading.problem.clone().unwrap_or_else(|| problem.clone());
-                Reading { problem: Some(problem), ..reading.clone() }
+                Reading { problem: reading.problem.clone().or(problem), ..reading.clone() }
             }
-            _ => Reading::missing(problem.clone(), clock()),
+            _ => {
+                let nothing = || Problem::new(ProblemKind::TimedOut, "Nothing was read yet.");
+                Reading::missing(problem.unwrap_or_else(nothing), clock())
+            }
         }
     }
 }

@@ -17,12 +17,12 @@ fn clock() -> (Arc<AtomicI64>, Clock) {
 /// on how busy the machine is.
 fn patient<T: Clone + Send + 'static>() -> Kept<T> {
     let minute = Duration::from_secs(60);
-    Kept { grace: minute, patience: minute, ..Kept::every(Duration::from_secs(5)) }
+    Kept { grace: minute, patience: minute, unsaid: minute, ..Kept::every(Duration::from_secs(5)) }
 }
 
 /// One whose callers wait for nothing.
 fn hurried<T: Clone + Send + 'static>() -> Kept<T> {
-    Kept { grace: Duration::ZERO, ..patient() }
+    Kept { grace: Duration::ZERO, unsaid: Duration::ZERO, ..patient() }
 }
 
 fn never<T>() -> std::future::Pending<Result<T, Problem>> {
@@ -72,7 +72,7 @@ async fn a_failure_keeps_the_older_value_with_its_age() {
 #[tokio::test]
 async fn a_reading_that_hangs_is_given_up() {
     let (_, clock) = clock();
-    let kept: Kept<u8> = patient().taking(Duration::from_millis(5));
+    let kept: Kept<u8> = Kept { limit: Duration::from_millis(5), ..patient() };
     let reading = kept.get(&clock, std::future::pending).await;
     assert_eq!(reading.value, None);
     assert_eq!(reading.problem.map(|problem| problem.kind), Some(ProblemKind::TimedOut));
@@ -97,6 +97,19 @@ async fn while_a_reading_takes_long_the_older_value_serves_and_is_then_replaced(
     let reading = kept.get_waiting(Wait::Long, &clock, never).await;
     assert_eq!(reading, Reading::fresh(8, clock()));
     assert_eq!(kept.get(&clock, never).await, reading);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_unhurried_reading_and_nothing_is_wrong_with_that() {
+    let (time, clock) = clock();
+    let kept = patient().unhurried(Duration::from_secs(60));
+    let first = kept.get(&clock, || async { Ok(7) }).await;
+    time.fetch_add(10_000, Ordering::SeqCst);
+    let (answer, answered) = oneshot::channel();
+    let read = || async { answered.await.map_err(|_| Problem::new(ProblemKind::Upstream, "gone")) };
+    assert_eq!(kept.get(&clock, read).await, first);
+    answer.send(8).unwrap();
+    assert_eq!(kept.get_waiting(Wait::Long, &clock, never).await.value, Some(8));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use super::preflight::{Facts, Network, RotationFunction, preflight};
 use super::repair::{Probe, REFUSED_MS, plan};
 use super::timeline::{Place, Seen, rotation};
+use super::history::History;
 use super::{detail, facts, history, log, probe};
 use crate::kept::{Kept, Wait};
 use crate::portal::Portal;
@@ -46,7 +47,7 @@ pub(crate) struct Readings {
     function: Kept<Option<RotationFunction>>,
     api_network: Kept<Network>,
     canary: Kept<Option<(String, f64)>>,
-    history: Kept<Vec<PastRotation>>,
+    history: Kept<History>,
     users: Kept<Vec<SecretUser>>,
     logs: Mutex<Vec<Followed>>,
     probe: Mutex<Option<Tried>>,
@@ -61,7 +62,7 @@ impl Readings {
             api_network: Kept::every(Duration::from_secs(30)),
             canary: Kept::every(Duration::from_secs(5)),
             // CloudTrail is minutes behind, and takes two calls a second.
-            history: Kept::every(Duration::from_secs(30)),
+            history: Kept::every(Duration::from_secs(30)).unhurried(history::WHOLE_TIME),
             users: Kept::every(Duration::from_secs(120)),
             logs: Mutex::new(Vec::new()),
             probe: Mutex::new(None),
@@ -375,14 +376,18 @@ impl Portal {
         let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
             return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
         };
-        self.readings.history.get(self.clock(), || history::read(self.clients.trail.clone(), arn, self.now())).await
+        let read = || history::read(self.clients.trail.clone(), arn, self.now());
+        let Reading { value, at, problem } = self.readings.history.get(self.clock(), read).await;
+        let (past, partial) = value.map(|History { past, partial }| (past, partial)).unzip();
+        Reading { value: past, at, problem: problem.or(partial.flatten()) }
     }
 
     async fn users(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<SecretUser>> {
         let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
             return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
         };
-        self.readings.users.get(self.clock(), || facts::users(self.clients.lambda.clone(), self.shared_stack(), arn)).await
+        let read = || facts::users(self.clients.lambda.clone(), self.shared_stack(), arn);
+        self.readings.users.get(self.clock(), read).await
     }
 }
 
