@@ -8,11 +8,11 @@ use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::VpcConfigResponse;
 use model::problem::Problem;
-use model::rotation::SecretUser;
+use model::rotation::{SecretUser, Strategy};
 use model::stack::Stack;
 use serde_json::Value;
 
-use super::preflight::{Network, RotationFunction};
+use super::preflight::{ApiFunction, Network, RotationFunction};
 use crate::aws::problem;
 
 /// Who invokes a rotation function.
@@ -39,16 +39,21 @@ pub(crate) async fn rotation_function(
         state: facts.state().map_or("Active", |state| state.as_str()).to_owned(),
         timeout_seconds: facts.timeout().and_then(|seconds| seconds.try_into().ok()).unwrap_or(3),
         network: network_of(facts.vpc_config()),
+        strategy: strategy(&facts),
         invocable,
         reserved,
         name,
     })
 }
 
-/// Where the API's function runs, at the version the alias names.
-pub(crate) async fn api_network(lambda: Client, stack: Arc<Stack>) -> Result<Network, Problem> {
-    let facts = configuration(&lambda, &stack.function, Some(&stack.alias)).await?;
-    Ok(network_of(facts.vpc_config()))
+/// The API's function: where it runs, at the version the alias names, and how many environments it may
+/// have.
+pub(crate) async fn api_function(lambda: Client, stack: Arc<Stack>) -> Result<ApiFunction, Problem> {
+    let (facts, reserved) = futures::join!(
+        configuration(&lambda, &stack.function, Some(&stack.alias)),
+        reserved(&lambda, &stack.function),
+    );
+    Ok(ApiFunction { network: network_of(facts?.vpc_config()), reserved })
 }
 
 /// The version that a canary sends a share to, and that share.
@@ -114,6 +119,16 @@ fn network_of(config: Option<&VpcConfigResponse>) -> Network {
     network.subnets.sort();
     network.groups.sort();
     network
+}
+
+/// The strategy that the rotation function is told to follow. Most are told none: it follows from the
+/// secret's value then, which the portal does not read.
+fn strategy(facts: &GetFunctionConfigurationOutput) -> Option<Strategy> {
+    match facts.environment()?.variables()?.get("ROTATION_STRATEGY")?.trim() {
+        "single" => Some(Strategy::SingleUser),
+        "alternating" => Some(Strategy::AlternatingUsers),
+        _ => None,
+    }
 }
 
 async fn reserved(lambda: &Client, arn: &str) -> Option<u32> {

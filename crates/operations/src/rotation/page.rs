@@ -8,11 +8,12 @@ use model::overview::Reading;
 use model::problem::{Problem, ProblemKind};
 use model::rotation::{
     PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser,
+    Strategy,
 };
 use model::time::Timestamp;
 use tokio::sync::Mutex;
 
-use super::preflight::{Facts, Network, RotationFunction, preflight};
+use super::preflight::{ApiFunction, Facts, RotationFunction, preflight};
 use super::repair::{Probe, REFUSED_MS, plan};
 use super::timeline::{Place, Seen, rotation};
 use super::history::History;
@@ -45,7 +46,7 @@ type Followed = (String, Arc<Kept<Vec<log::Line>>>);
 pub(crate) struct Readings {
     secret: Kept<SecretDetail>,
     function: Kept<Option<RotationFunction>>,
-    api_network: Kept<Network>,
+    api: Kept<ApiFunction>,
     canary: Kept<Option<(String, f64)>>,
     history: Kept<History>,
     users: Kept<Vec<SecretUser>>,
@@ -59,7 +60,7 @@ impl Readings {
             // A running rotation takes a few seconds, and its page wants to show the steps.
             secret: Kept::every(Duration::from_millis(900)),
             function: Kept::every(Duration::from_secs(15)),
-            api_network: Kept::every(Duration::from_secs(30)),
+            api: Kept::every(Duration::from_secs(30)),
             canary: Kept::every(Duration::from_secs(5)),
             // CloudTrail is minutes behind, and takes two calls a second.
             history: Kept::every(Duration::from_secs(30)).unhurried(history::WHOLE_TIME),
@@ -80,13 +81,13 @@ impl Portal {
 
     async fn put_together(&self, watch: Option<&str>) -> SecretPage {
         // What does not depend on the secret is read meanwhile: where AWS hangs, its time passes at once.
-        self.readings.api_network.prepare(self.clock(), || self.api_network());
+        self.readings.api.prepare(self.clock(), || self.api());
         self.readings.canary.prepare(self.clock(), || self.canary());
         let secret = self.secret_reading().await;
         let rotation = self.followed(&secret, watch, Wait::Briefly).await;
         let state = self.newest_state(&secret, &rotation, watch, Wait::Briefly).await;
         let (preflight, repair, history, users) = futures::join!(
-            self.checked(secret.clone(), state, Wait::Briefly),
+            self.checked(secret.clone(), state, strategy_of(&rotation), Wait::Briefly),
             self.repair_reading(&secret, state),
             self.history(&secret),
             self.users(&secret),
@@ -119,7 +120,7 @@ impl Portal {
         let secret = Reading::fresh(secret, self.now());
         let rotation = self.followed(&secret, None, Wait::Long).await;
         let state = self.newest_state(&secret, &rotation, None, Wait::Long).await;
-        self.checked(secret, state, Wait::Long).await
+        self.checked(secret, state, strategy_of(&rotation), Wait::Long).await
     }
 
     /// The plan for a repair, with logins tried now.
@@ -300,8 +301,8 @@ impl Portal {
         kept.get_waiting(wait, self.clock(), read).await
     }
 
-    fn api_network(&self) -> impl Future<Output = Result<Network, Problem>> + Send + 'static {
-        facts::api_network(self.clients.lambda.clone(), self.shared_stack())
+    fn api(&self) -> impl Future<Output = Result<ApiFunction, Problem>> + Send + 'static {
+        facts::api_function(self.clients.lambda.clone(), self.shared_stack())
     }
 
     fn canary(&self) -> impl Future<Output = Result<Option<(String, f64)>, Problem>> + Send + 'static {
@@ -312,19 +313,22 @@ impl Portal {
         &self,
         secret: Reading<SecretDetail>,
         newest: Option<RotationState>,
+        last: Option<Strategy>,
         wait: Wait,
     ) -> Preflight {
         let (readings, clock) = (&self.readings, self.clock());
-        let (function, api_network, canary) = futures::join!(
+        let (function, api, canary) = futures::join!(
             self.function_reading(secret.value.as_ref(), wait),
-            readings.api_network.get_waiting(wait, clock, || self.api_network()),
+            readings.api.get_waiting(wait, clock, || self.api()),
             readings.canary.get_waiting(wait, clock, || self.canary()),
         );
+        let told = function.value.as_ref().and_then(|function| function.as_ref()?.strategy);
         let facts = Facts {
             secret: known(secret),
             newest,
             function: known(function),
-            api_network: known(api_network),
+            strategy: told.or(last),
+            api: known(api),
             canary: known(canary),
             now: self.now(),
         };
@@ -389,6 +393,11 @@ impl Portal {
         let read = || facts::users(self.clients.lambda.clone(), self.shared_stack(), arn);
         self.readings.users.get(self.clock(), read).await
     }
+}
+
+/// How the password was changed in the rotation that is shown.
+fn strategy_of(shown: &Reading<Option<Rotation>>) -> Option<Strategy> {
+    shown.value.as_ref()?.as_ref()?.strategy
 }
 
 fn not_needed() -> Probe {

@@ -269,6 +269,8 @@ async fn a_single_user_killed_before_the_last_step_is_rolled_forward() {
     repair(&watch, &shown).await.expect("it is put right");
     let (page, _) = until(&watch, &begun, RotationState::Done).await;
     assert_eq!(page.repair.value, Some(None));
+    // What kind of rotation it was is known from the function's log.
+    assert_eq!(outcome(&page, "lockout"), CheckOutcome::Warn);
     assert_eq!(watch.get("/courses").await, 200);
 }
 
