@@ -66,6 +66,8 @@ causes! {
     SecretsManagerRefused "secrets_manager_refused",
     /// The version is not one that is being rotated to.
     NotInRotation "not_in_rotation",
+    /// The login has the new password, and another rotation has taken the label that led to it.
+    Overtaken "overtaken",
     /// Rotation is not switched on.
     RotationDisabled "rotation_disabled",
     /// Something took longer than it may.
@@ -120,7 +122,7 @@ mod tests {
                 cause.text().split('_').map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect();
             assert_eq!(cause.error_type(), camel);
         }
-        assert_eq!(Cause::ALL.len(), 20);
+        assert_eq!(Cause::ALL.len(), 21);
     }
 
     #[test]

@@ -180,3 +180,16 @@ async fn a_superuser_of_another_server_is_not_used() {
     assert_eq!(failed.error_type, "IdentityChanged");
     world.log_in(USER, PASSWORD, DATABASE).await.unwrap();
 }
+
+/// The portal tells by these words that it is not the application's login that was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_superuser_that_is_refused_is_named() {
+    let world = World::start_alternating().await;
+    let function = world.function(&[]);
+    world.sql("master", "ALTER LOGIN lockkeeper_rotation WITH PASSWORD = N'Canary-by-hand-2'").await;
+    world.begin(&token(1));
+    let failed = world.rotate(&function, &token(1)).await.unwrap_err();
+    assert_eq!(failed.error_type, "WrongPassword");
+    assert!(failed.error_message.contains("the superuser"), "{}", failed.error_message);
+    assert!(world.works("AWSCURRENT").await);
+}

@@ -4,6 +4,7 @@
 mod alternating;
 mod causes;
 mod faults;
+mod overtaken;
 mod process;
 mod rotatable;
 mod single;

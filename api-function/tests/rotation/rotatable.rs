@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests: what fails here fails the test")]
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,8 +19,13 @@ pub struct Rotatable {
     pub state: Mutex<Rotating>,
 }
 
+/// What somebody else does at that moment.
+pub type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Default)]
 pub struct Rotating {
+    /// Done once the value of AWSPENDING has been read, before whoever asked for it has it.
+    pub once_pending_is_read: Option<Meanwhile>,
     pub disabled: bool,
     /// How often the event's RotationToken came back.
     pub handed_back: u32,
@@ -52,7 +58,14 @@ impl Service for Rotatable {
             let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
             (text("ClientRequestToken"), text("SecretString"))
         });
+        let pending_is_read = operation == "GetSecretValue" && call.input["VersionStage"] == "AWSPENDING";
         let mut reply = self.inner.clone().call(call).await?;
+        if pending_is_read {
+            let meanwhile = self.state.lock().unwrap().once_pending_is_read.take();
+            if let Some(meanwhile) = meanwhile {
+                meanwhile.await;
+            }
+        }
         let mut state = self.state.lock().unwrap();
         state.handed_back += u32::from(rotation_token.is_some());
         if let Some((token, text)) = put {

@@ -19,11 +19,17 @@ pub enum Notice {
     Ended,
     /// The link is unknown, used or too old.
     LinkOver,
+    /// Signed out by the portal: too many wrong passwords where one was asked for once more.
+    WrongTooOften,
 }
 
 impl Notice {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::SignedOut, "signed-out"), (Self::Ended, "session-over"), (Self::LinkOver, "link-over")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::SignedOut, "signed-out"),
+        (Self::Ended, "session-over"),
+        (Self::LinkOver, "link-over"),
+        (Self::WrongTooOften, "wrong-too-often"),
+    ];
 
     /// From the page's address.
     pub fn from_text(text: &str) -> Option<Self> {
@@ -40,6 +46,10 @@ impl Notice {
             Self::Ended => (
                 "Your session is over.",
                 Some("It ends after 8 hours, after 30 minutes without use, and when you sign out."),
+            ),
+            Self::WrongTooOften => (
+                "You have been signed out after too many wrong passwords.",
+                Some("Nothing was done. Sign in to go on."),
             ),
             Self::LinkOver => (
                 "This sign-in link is not good any more.",

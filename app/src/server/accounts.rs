@@ -28,6 +28,10 @@ pub const SIGNED_IN_MS: i64 = 8 * 60 * 60 * 1_000;
 /// How long somebody stays signed in without doing anything.
 pub const IDLE_MS: i64 = 30 * 60 * 1_000;
 
+/// Wrong passwords in a row, where a person shows once more that it is them, after which the sign-in
+/// ends: as many as an address may try.
+pub const WRONG_IN_A_ROW: i64 = 10;
+
 /// A touch is written at most this often: reading a page should rarely write.
 const TOUCH_EVERY_MS: i64 = 60 * 1_000;
 
@@ -271,12 +275,40 @@ impl Accounts {
         }))
     }
 
-    /// Notes that the person behind a sign-in has shown that it is them.
+    /// Takes one of the tries that a sign-in has to confirm, and says which one it is, counted from 1;
+    /// none when they are used up. Taken before the password is looked at, so that many at once are no
+    /// more than that.
+    ///
+    /// # Errors
+    /// `Internal` when the database fails.
+    pub async fn take_try(&self, id: &SignInId) -> Result<Option<i64>, Problem> {
+        sqlx::query_scalar(
+            "UPDATE sign_ins SET wrong_passwords = wrong_passwords + 1
+             WHERE id = ? AND wrong_passwords < ? RETURNING wrong_passwords",
+        )
+        .bind(id.0.as_slice())
+        .bind(WRONG_IN_A_ROW)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(broken)
+    }
+
+    /// Gives a try back: the password was not looked at.
+    ///
+    /// # Errors
+    /// `Internal` when the database fails.
+    pub async fn give_try_back(&self, id: &SignInId) -> Result<(), Problem> {
+        let back =
+            "UPDATE sign_ins SET wrong_passwords = wrong_passwords - 1 WHERE id = ? AND wrong_passwords > 0";
+        sqlx::query(back).bind(id.0.as_slice()).execute(&self.pool).await.map(drop).map_err(broken)
+    }
+
+    /// Notes that the person behind a sign-in has shown that it is them; all tries are there again.
     ///
     /// # Errors
     /// `Internal` when the database fails.
     pub async fn confirm(&self, id: &SignInId) -> Result<(), Problem> {
-        let confirm = sqlx::query("UPDATE sign_ins SET confirmed_at = ? WHERE id = ?");
+        let confirm = sqlx::query("UPDATE sign_ins SET confirmed_at = ?, wrong_passwords = 0 WHERE id = ?");
         confirm.bind(self.now()).bind(id.0.as_slice()).execute(&self.pool).await.map(drop).map_err(broken)
     }
 

@@ -1,15 +1,19 @@
 //! That it is really them: before an operation that could do harm, a person shows so once more.
 //!
-//! Whoever has a password types it; wrong ones count as wrong sign-ins do. Whoever has none has signed
-//! in by a link, which is good once, and needs a sign-in that is not old. What was shown holds for
-//! [`FRESH_MS`], so that a script confirms once and then works.
+//! Whoever has a password types it; wrong ones count as wrong sign-ins do, by address, and by sign-in as
+//! well: [`WRONG_IN_A_ROW`] of them end it, wherever they come from. That locks nobody out whose session
+//! nobody has. Whoever has no password has signed in by a link, which is good once, and needs a sign-in
+//! that is not old. What was shown holds for [`FRESH_MS`], so that a script confirms once and then works;
+//! its session goes on under a new id ([`session::guard`](super::session::guard)).
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use model::problem::{Problem, ProblemKind};
 use model::time::{Timestamp, in_words};
 
 use super::App;
+use super::accounts::WRONG_IN_A_ROW;
 use super::session::Visitor;
 use crate::pages::secret::Proof;
 
@@ -61,7 +65,8 @@ pub fn recently(app: &App, visitor: &Visitor) -> Result<(), Problem> {
 /// Checks the password, and notes that it was right.
 ///
 /// # Errors
-/// `NotConfirmed` when it is wrong; `Throttled` after too many of those from one address.
+/// `NotConfirmed` when it is wrong; `Throttled` after too many of those from one address; `NotSignedIn`
+/// when it was one too many, which ended the sign-in.
 pub async fn by_password(
     app: &App,
     visitor: &Visitor,
@@ -73,13 +78,40 @@ pub async fn by_password(
         let message = format!("Too many wrong passwords from your address. Wait {}.", in_words(seconds));
         return Err(Problem::new(ProblemKind::Throttled, message));
     }
+    let Some(number) = app.accounts.take_try(&visitor.sign_in).await? else {
+        tracing::warn!(%address, "confirmation of a sign-in without a try left");
+        return Err(used_up());
+    };
+    let right = match is_right(app, visitor, password).await {
+        Ok(right) => right,
+        Err(problem) => {
+            app.throttle.give_back(address);
+            app.accounts.give_try_back(&visitor.sign_in).await?;
+            return Err(problem);
+        }
+    };
+    if right {
+        app.throttle.give_back(address);
+        app.accounts.confirm(&visitor.sign_in).await?;
+        visitor.renew.store(true, Ordering::SeqCst);
+        return Ok(());
+    }
+    tracing::warn!(%address, number, "confirmation refused");
+    if number >= WRONG_IN_A_ROW {
+        app.accounts.sign_out(&visitor.sign_in).await?;
+        return Err(used_up());
+    }
+    Err(Problem::new(ProblemKind::NotConfirmed, "That is not your password; nothing was done."))
+}
+
+async fn is_right(app: &App, visitor: &Visitor, password: &str) -> Result<bool, Problem> {
     let user = app.accounts.find(&visitor.email).await?;
     let hash = user.and_then(|user| user.password_hash);
-    let known = hash.is_some();
-    if !app.passwords.verify(password.to_owned(), hash).await? || !known {
-        tracing::warn!(%address, "confirmation refused");
-        return Err(Problem::new(ProblemKind::NotConfirmed, "That is not your password; nothing was done."));
-    }
-    app.throttle.give_back(address);
-    app.accounts.confirm(&visitor.sign_in).await
+    // Without a hash nothing is right; it takes as long.
+    app.passwords.verify(password.to_owned(), hash).await
+}
+
+fn used_up() -> Problem {
+    let message = "Too many wrong passwords: you have been signed out, and nothing was done.";
+    Problem::new(ProblemKind::NotSignedIn, message).with_next("Sign in again.")
 }

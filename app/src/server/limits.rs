@@ -33,6 +33,9 @@ pub struct Limits {
     pub queue_time: Duration,
     /// For the work, its body's arrival included.
     pub request_time: Duration,
+    /// For the operation of a form or an API call; one that takes longer goes on without it. Together
+    /// with a page after it, it must fit into `request_time`.
+    pub operation_time: Duration,
     /// Body, in bytes. A form or a call takes a few hundred.
     pub body: usize,
     /// For the requests under way at a shutdown.
@@ -48,6 +51,7 @@ impl Default for Limits {
             requests: 64,
             queue_time: Duration::from_secs(2),
             request_time: Duration::from_secs(10),
+            operation_time: Duration::from_secs(6),
             body: 64 * 1024,
             shutdown_time: Duration::from_secs(10),
         }

@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::rotation::{
-    RehearseRotation, RepairRotation, RotateSecret, RotationState, SecretPage, SetRotationSchedule,
+    Begun, RehearseRotation, RepairRotation, RotateSecret, RotationState, SecretPage, SetRotationSchedule,
 };
 use operations::Operation;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::answer::{Failure, status_of};
 use super::frame::Frame;
@@ -20,11 +21,12 @@ use super::session::Visitor;
 use super::sign_in::Caller;
 use super::{App, confirm};
 use crate::pages::secret::{Forms, SecretScreen, TypedSchedule};
+use crate::pages::sign_in::{self, Notice};
 
 /// How long the page is waited for: its parts have limits of their own, one after the other.
 const PAGE_TIME: Duration = Duration::from_secs(9);
-/// How long a form waits for its operation. One that takes longer goes on, and is seen on the page.
-const FORM_TIME: Duration = Duration::from_secs(8);
+/// What is left of a request's time for the answer itself.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// What may stand behind `/secret?`.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +40,10 @@ pub struct Wanted {
 /// # Errors
 /// `TimedOut`; `Invalid` when `watch` can't be a rotation's id.
 pub async fn secret_page(app: &App, watch: Option<String>) -> Result<SecretPage, Problem> {
+    page_within(app, watch, PAGE_TIME).await
+}
+
+async fn page_within(app: &App, watch: Option<String>, limit: Duration) -> Result<SecretPage, Problem> {
     let plain = |id: &String| {
         (1..=64).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
@@ -47,33 +53,44 @@ pub async fn secret_page(app: &App, watch: Option<String>) -> Result<SecretPage,
     }
     // Boxed: it holds all of its parts' readings at once, 40 kB.
     let page = Box::pin(app.portal.secret_page(watch.as_deref()));
-    let page = tokio::time::timeout(PAGE_TIME, page);
+    let page = tokio::time::timeout(limit, page);
     page.await.map_err(|_| {
         Problem::new(ProblemKind::TimedOut, "The secret's page could not be put together in time.")
             .with_next("Try again; if it stays so, see whether AWS can be reached from here.")
     })
 }
 
+/// How an operation stands when whoever asked for it is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Performed<T> {
+    /// It is done.
+    Done(T),
+    /// It goes on in the background.
+    GoesOn,
+}
+
 /// Performs an operation, to its end: whoever asked may leave, or be told to look later.
 ///
 /// # Errors
-/// The operation's own; `TimedOut` when it goes on in the background.
-pub async fn perform<O>(app: &App, actor: Actor, operation: O) -> Result<O::Output, Problem>
+/// The operation's own.
+pub async fn perform<O>(app: &App, actor: Actor, operation: O) -> Result<Performed<O::Output>, Problem>
 where
     O: Operation + 'static,
     O::Output: 'static,
 {
-    let app = App::clone(app);
+    let (app, limit) = (App::clone(app), app.limits.operation_time);
     let task = tokio::spawn(async move { app.portal.perform(&actor, &operation).await });
-    match tokio::time::timeout(FORM_TIME, task).await {
-        Ok(Ok(outcome)) => outcome,
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(outcome)) => outcome.map(Performed::Done),
         Ok(Err(error)) => {
             tracing::error!(%error, operation = O::NAME, "an operation broke off");
             Err(Problem::new(ProblemKind::Internal, "The portal failed in the middle of it.")
                 .with_next("Look at the page again to see what was done."))
         }
-        Err(_) => Err(Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
-            .with_next("Look at the page again in a moment.")),
+        Err(_) => {
+            tracing::info!(operation = O::NAME, "an operation goes on after whoever asked was answered");
+            Ok(Performed::GoesOn)
+        }
     }
 }
 
@@ -95,11 +112,18 @@ pub async fn page(
 }
 
 /// What a form that went through leaves in the address, and what is said of it.
-const DONE: [(&str, &str); 3] = [
+const DONE: [(&str, &str); 4] = [
     ("repaired", "The labels were moved, and the rotation is put right."),
     ("scheduled", "The schedule is set. AWS tries the login once, which changes nothing."),
     ("off", "Rotation is switched off."),
+    (
+        GOES_ON,
+        "It takes longer than usual, and goes on in the background. Look at this page again in a moment: if nothing has changed by then, it was refused, and the audit log says why.",
+    ),
 ];
+
+/// What stands there when a form's operation had no end yet.
+const GOES_ON: &str = "goes-on";
 
 fn words_of(done: &str) -> Option<&'static str> {
     DONE.iter().find(|(name, _)| *name == done).map(|(_, words)| *words)
@@ -114,49 +138,82 @@ async fn show(
     forms: Forms,
 ) -> Response {
     match secret_page(app, watch.clone()).await {
-        Ok(page) => {
-            let running = |reading: &SecretPage| {
-                let rotation = reading.rotation.value.as_ref()?.as_ref()?;
-                Some(rotation.state == RotationState::Running)
-            };
-            let frame = match running(&page) {
-                // Why a form was refused has to be read, and what was typed is still in it.
-                Some(true) if status == StatusCode::OK => frame.reloading(SecretScreen::RELOAD_SECONDS),
-                _ => frame,
-            };
-            let screen = SecretScreen {
-                proof: confirm::proof(visitor, (app.clock)()),
-                role: visitor.role,
-                new_id: app.portal.new_id(),
-                page,
-                forms,
-                watch,
-            };
-            let title = screen.title();
-            frame.page(status, title, move || screen.view())
-        }
+        Ok(page) => shown(app, visitor, frame, status, watch, forms, page),
         Err(problem) => Failure::page(frame, problem).into_response(),
     }
 }
 
-/// A form that was not carried out: the page again, with why.
+fn shown(
+    app: &App,
+    visitor: &Visitor,
+    frame: Frame,
+    status: StatusCode,
+    watch: Option<String>,
+    forms: Forms,
+    page: SecretPage,
+) -> Response {
+    let running = |reading: &SecretPage| {
+        let rotation = reading.rotation.value.as_ref()?.as_ref()?;
+        Some(rotation.state == RotationState::Running)
+    };
+    let frame = match running(&page) {
+        // Why a form was refused has to be read, and what was typed is still in it.
+        Some(true) if status == StatusCode::OK => frame.reloading(SecretScreen::RELOAD_SECONDS),
+        _ => frame,
+    };
+    let screen = SecretScreen {
+        proof: confirm::proof(visitor, (app.clock)()),
+        role: visitor.role,
+        new_id: app.portal.new_id(),
+        page,
+        forms,
+        watch,
+    };
+    let title = screen.title();
+    frame.page(status, title, move || screen.view())
+}
+
+/// A form that was not carried out: the page again, with why. `began` is when the form came: the page
+/// has what the operation has left of the request's time.
 async fn refuse(
     app: &App,
     visitor: &Visitor,
     frame: Frame,
+    began: Instant,
     problem: Problem,
     place: impl FnOnce(Problem) -> Forms,
 ) -> Response {
+    if problem.kind == ProblemKind::NotSignedIn {
+        return Redirect::to(&sign_in::address(Some(Notice::WrongTooOften), Some("/secret"))).into_response();
+    }
     // Whoever has no forms on the page is told on a page of its own.
     if visitor.role < Role::Operator {
         return Failure::page(frame, problem).into_response();
     }
-    let status = status_of(problem.kind);
-    show(app, visitor, frame, status, None, place(problem)).await
+    let left = app.limits.request_time.saturating_sub(began.elapsed() + MARGIN).min(PAGE_TIME);
+    match page_within(app, None, left).await {
+        Ok(page) => {
+            let status = status_of(problem.kind);
+            shown(app, visitor, frame, status, None, place(problem), page)
+        }
+        // Why the form was refused matters more than why the page is not there.
+        Err(_) => Failure::page(frame, problem).into_response(),
+    }
 }
 
-fn follow(token: &str) -> Response {
-    Redirect::to(&format!("/secret?rotation={token}")).into_response()
+/// To the rotation that was begun.
+fn follow(begun: Performed<Begun>) -> Response {
+    match begun {
+        Performed::Done(Begun { token }) => {
+            Redirect::to(&format!("/secret?rotation={token}")).into_response()
+        }
+        Performed::GoesOn => to_page(GOES_ON),
+    }
+}
+
+/// To the page, with what was done.
+fn to_page(done: &str) -> Response {
+    Redirect::to(&format!("/secret?done={done}")).into_response()
 }
 
 /// The form "Rotate now".
@@ -175,15 +232,16 @@ pub async fn rotate(
     frame: Frame,
     Form(form): Form<RotateForm>,
 ) -> Response {
+    let began = Instant::now();
     let outcome = async {
         confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
         perform(&app, actor(&visitor, caller), RotateSecret { id: form.id }).await
     };
     match outcome.await {
-        Ok(begun) => follow(&begun.token),
+        Ok(begun) => follow(begun),
         Err(problem) => {
             let place = |problem| Forms { rotate: Some(problem), ..Forms::default() };
-            refuse(&app, &visitor, frame, problem, place).await
+            refuse(&app, &visitor, frame, began, problem, place).await
         }
     }
 }
@@ -202,11 +260,12 @@ pub async fn rehearse(
     frame: Frame,
     Form(form): Form<RehearseForm>,
 ) -> Response {
+    let began = Instant::now();
     match perform(&app, actor(&visitor, caller), RehearseRotation { id: form.id }).await {
-        Ok(begun) => follow(&begun.token),
+        Ok(begun) => follow(begun),
         Err(problem) => {
             let place = |problem| Forms { rehearse: Some(problem), ..Forms::default() };
-            refuse(&app, &visitor, frame, problem, place).await
+            refuse(&app, &visitor, frame, began, problem, place).await
         }
     }
 }
@@ -232,6 +291,7 @@ pub async fn repair(
     frame: Frame,
     Form(form): Form<RepairForm>,
 ) -> Response {
+    let began = Instant::now();
     let outcome = async {
         confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
         let moves = serde_json::from_str(&form.moves)
@@ -240,10 +300,11 @@ pub async fn repair(
         perform(&app, actor(&visitor, caller), operation).await
     };
     match outcome.await {
-        Ok(_) => Redirect::to("/secret?done=repaired").into_response(),
+        Ok(Performed::Done(_)) => to_page("repaired"),
+        Ok(Performed::GoesOn) => to_page(GOES_ON),
         Err(problem) => {
             let place = |problem| Forms { repair: Some(problem), ..Forms::default() };
-            refuse(&app, &visitor, frame, problem, place).await
+            refuse(&app, &visitor, frame, began, problem, place).await
         }
     }
 }
@@ -268,6 +329,7 @@ pub async fn schedule(
     frame: Frame,
     Form(form): Form<ScheduleForm>,
 ) -> Response {
+    let began = Instant::now();
     let off = form.off.is_some();
     let typed = TypedSchedule { schedule: form.schedule.clone(), window_hours: form.window_hours.clone() };
     let outcome = async {
@@ -284,12 +346,11 @@ pub async fn schedule(
         perform(&app, actor(&visitor, caller), operation).await
     };
     match outcome.await {
-        Ok(_) => {
-            Redirect::to(if off { "/secret?done=off" } else { "/secret?done=scheduled" }).into_response()
-        }
+        Ok(Performed::Done(_)) => to_page(if off { "off" } else { "scheduled" }),
+        Ok(Performed::GoesOn) => to_page(GOES_ON),
         Err(problem) => {
             let place = |problem| Forms { schedule: Some(problem), typed, ..Forms::default() };
-            refuse(&app, &visitor, frame, problem, place).await
+            refuse(&app, &visitor, frame, began, problem, place).await
         }
     }
 }

@@ -3,9 +3,15 @@
 //! The cookie names a session record, the record names a row of `sign_ins`, and that row decides.
 //! Time limits: 8 hours in all, 30 minutes without use ([`super::accounts`]). Refreshing by itself
 //! is not use: a call says whether the person has touched the page since the last one.
+//!
+//! The cookie's id is a new one after each sign-in, and after each time the person shows once more that it
+//! is them ([`super::confirm`]): whoever knew the old one has nothing of that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::people::Role;
@@ -34,7 +40,14 @@ pub struct Visitor {
     pub has_password: bool,
     /// When they last showed that it is them.
     pub confirmed: Timestamp,
+    /// Set when they did so in this request: [`guard`] gives the session a new id then.
+    pub renew: Arc<AtomicBool>,
 }
+
+/// The status of an answer, while it passes the session layer: that keeps no session of one with a status
+/// from 500 on, and a session that has a new id would be lost.
+#[derive(Clone, Copy)]
+struct Status(StatusCode);
 
 /// The cookie's name. The prefix makes browsers insist on https, the path `/` and no domain, so that
 /// no neighbouring host can plant one; over plain http (the sandbox) it can't be used.
@@ -55,8 +68,13 @@ pub async fn guard(State(app): State<App>, session: Session, mut request: Reques
             {
                 return Failure::of(&request, &app, problem).into_response();
             }
+            let renew = Arc::clone(&visitor.renew);
             request.extensions_mut().insert(visitor);
-            next.run(request).await
+            let response = next.run(request).await;
+            match renew.load(Ordering::SeqCst) {
+                true => renewed(&session, response).await,
+                false => response,
+            }
         }
         None if is_public(request.uri().path()) => next.run(request).await,
         None if request.uri().path().starts_with("/api/") => {
@@ -82,6 +100,20 @@ pub async fn begin(app: &App, session: &Session, sign_in: &SignInId) -> Result<(
     session.insert(SIGN_IN, sign_in.to_text()).await.map_err(broken)
 }
 
+/// The answer to somebody who has shown once more that it is them: their session goes on under a new id.
+/// Last of all, as the page asks with the old one as long as it has no answer.
+async fn renewed(session: &Session, mut response: Response) -> Response {
+    match session.cycle_id().await {
+        Ok(()) => {
+            let status = std::mem::replace(response.status_mut(), StatusCode::OK);
+            response.extensions_mut().insert(Status(status));
+        }
+        // What was asked for is done, and the session is as it was.
+        Err(error) => tracing::error!(%error, "a session has kept its id"),
+    }
+    response
+}
+
 /// Signs out; safe to repeat.
 ///
 /// # Errors
@@ -94,12 +126,27 @@ pub async fn end(app: &App, session: &Session) -> Result<(), Problem> {
 }
 
 /// A cookie that is taken back must carry the attributes of the one that was set, or browsers keep a
-/// `__Host-` one; the session layer leaves them out. Runs outside of it.
+/// `__Host-` one; the session layer leaves them out. And only a page takes one back: a call of an island
+/// may still have the old id when the browser has got a new one, and would take that back. Runs outside
+/// of the session layer, and gives answers back the status they were to have.
 pub async fn take_back_whole(State(app): State<App>, request: Request, next: Next) -> Response {
+    let of_page = !request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
+    if let Some(Status(status)) = response.extensions_mut().remove() {
+        *response.status_mut() = status;
+    }
     let https = app.public_url.is_https();
     let taken_back = format!("{}=;", cookie_name(https));
     let attributes = if https { "; HttpOnly; SameSite=Lax; Secure" } else { "; HttpOnly; SameSite=Lax" };
+    if !of_page {
+        let kept: Vec<HeaderValue> = response.headers().get_all(header::SET_COOKIE).iter().cloned().collect();
+        response.headers_mut().remove(header::SET_COOKIE);
+        for cookie in kept.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(taken_back.as_bytes()))
+        {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        return response;
+    }
     if let header::Entry::Occupied(mut cookies) = response.headers_mut().entry(header::SET_COOKIE) {
         for value in cookies.iter_mut() {
             if let Ok(text) = value.to_str()
@@ -120,7 +167,8 @@ async fn visitor(app: &App, session: &Session) -> Result<Option<Visitor>, Proble
         return Ok(None);
     };
     let Person { email, role, has_password, confirmed } = person;
-    Ok(Some(Visitor { email, sign_in, role, has_password, confirmed }))
+    let renew = Arc::default();
+    Ok(Some(Visitor { email, sign_in, role, has_password, confirmed, renew }))
 }
 
 async fn current(session: &Session) -> Result<Option<SignInId>, Problem> {

@@ -4,21 +4,28 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod answers;
+mod confirming;
 mod guard;
 mod process;
 mod secret;
 mod sessions;
 mod signing_in;
+mod slow;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use app::server::accounts::Accounts;
 use app::server::audit::Journal;
 use app::server::limits::Limits;
 use app::server::{Parts, Services, router};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -26,7 +33,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use model::people::Role;
 use model::stack::Stack;
 use model::time::Timestamp;
-use operations::{Clock, Portal, PortalConfig, Random};
+use operations::{Clock, Portal, PortalConfig, Random, audit};
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://lock.example.com";
@@ -69,6 +76,17 @@ impl TestPortal {
     }
 
     async fn with(limits: Limits, public_url: &str, sandbox: bool) -> Self {
+        Self::build(limits, public_url, sandbox, None, |journal| journal).await
+    }
+
+    /// The same with AWS at an address, and with another audit log around the real one.
+    async fn build(
+        limits: Limits,
+        public_url: &str,
+        sandbox: bool,
+        aws: Option<SocketAddr>,
+        around: impl FnOnce(Arc<dyn audit::Journal>) -> Arc<dyn audit::Journal>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_site(folder.path());
         let now = Arc::new(AtomicI64::new(1_795_300_000_000));
@@ -80,15 +98,17 @@ impl TestPortal {
         let database = folder.path().join("data/portal.sqlite");
         let accounts = Accounts::open(&database, Arc::clone(&clock), Arc::clone(&random)).await.unwrap();
         let stack = stack();
-        let portal = Portal::connect(PortalConfig {
+        let config = PortalConfig {
             stack,
             sandbox,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
-            journal: Arc::new(Journal::new(accounts.pool().clone())),
-        })
-        .await
-        .unwrap();
+            journal: around(Arc::new(Journal::new(accounts.pool().clone()))),
+        };
+        let portal = match aws {
+            None => Portal::connect(config).await.unwrap(),
+            Some(address) => Portal::with_sdk(config, &sdk(address).await).unwrap(),
+        };
         let app = Services::new(Parts {
             portal,
             accounts: accounts.clone(),
@@ -169,6 +189,18 @@ fn request(method: &str, path: &str, cookie: Option<&str>, body: Body) -> Reques
         None => request,
     };
     request.body(body).unwrap()
+}
+
+/// AWS at this address, asked once and for four seconds at most, as the portal's own limit is.
+async fn sdk(address: SocketAddr) -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(format!("http://{address}"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(4)).build())
+        .load()
+        .await
 }
 
 /// Different bytes each time, the same in each run.

@@ -12,7 +12,7 @@ const ELEVEN_MINUTES: i64 = 11 * 60_000;
 
 impl TestPortal {
     /// Signs in somebody with that role, with the password or by link; the cookie.
-    async fn signed_in_as(&self, role: Role, with_password: bool) -> String {
+    pub async fn signed_in_as(&self, role: Role, with_password: bool) -> String {
         let hash = Passwords::new(counting()).unwrap().hash(PASSWORD.to_owned()).await.unwrap();
         self.accounts.add(EMAIL, with_password.then_some(hash.as_str()), role).await.unwrap();
         let user = self.accounts.find(EMAIL).await.unwrap().unwrap();
@@ -20,7 +20,7 @@ impl TestPortal {
         self.post(&format!("/sign-in/link/{token}"), None, "").await.cookie().unwrap()
     }
 
-    async fn call(&self, method: &str, path: &str, cookie: &str, body: &str) -> Answer {
+    pub async fn call(&self, method: &str, path: &str, cookie: &str, body: &str) -> Answer {
         let mut request = request(method, path, Some(cookie), Body::from(body.to_owned()));
         let headers = request.headers_mut();
         headers.insert(header::ORIGIN, ORIGIN.parse().unwrap());
@@ -29,14 +29,14 @@ impl TestPortal {
     }
 
     /// Operation and outcome of each entry of the audit log.
-    async fn written(&self) -> Vec<(String, Option<String>)> {
+    pub async fn written(&self) -> Vec<(String, Option<String>)> {
         let entries = sqlx::query_as("SELECT operation, outcome FROM audit_log ORDER BY id");
         entries.fetch_all(self.accounts.pool()).await.unwrap()
     }
 }
 
 /// Every change, as a form and in the API.
-const FORMS: [(&str, &str); 5] = [
+pub const FORMS: [(&str, &str); 5] = [
     ("/secret/rotate", "password="),
     ("/secret/rehearse", ""),
     ("/secret/repair", "token=t&moves=%5B%5D&confirm=c"),
@@ -131,16 +131,18 @@ async fn a_script_confirms_once_and_then_works() {
     let portal = TestPortal::start().await;
     let cookie = portal.signed_in_as(Role::Admin, true).await;
     portal.advance(ELEVEN_MINUTES);
-    let rotate = async || portal.call("POST", "/api/v1/secret/rotations", &cookie, "{}").await;
-    assert!(rotate().await.body.contains("/api/v1/confirmation"));
+    let rotate = async |cookie: &str| portal.call("POST", "/api/v1/secret/rotations", cookie, "{}").await;
+    assert!(rotate(&cookie).await.body.contains("/api/v1/confirmation"));
     let confirm = async |password: &str| {
         let body = serde_json::json!({ "password": password }).to_string();
-        portal.call("POST", "/api/v1/confirmation", &cookie, &body).await.status
+        portal.call("POST", "/api/v1/confirmation", &cookie, &body).await
     };
-    assert_eq!(confirm("not the right words").await, StatusCode::FORBIDDEN);
-    assert_eq!(rotate().await.status, StatusCode::FORBIDDEN);
-    assert_eq!(confirm(PASSWORD).await, StatusCode::NO_CONTENT);
-    assert!(rotate().await.status.is_server_error(), "let through, to an AWS that is not there");
+    assert_eq!(confirm("not the right words").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(rotate(&cookie).await.status, StatusCode::FORBIDDEN);
+    let confirmed = confirm(PASSWORD).await;
+    assert_eq!(confirmed.status, StatusCode::NO_CONTENT);
+    let renewed = confirmed.cookie().unwrap();
+    assert!(rotate(&renewed).await.status.is_server_error(), "let through, to an AWS that is not there");
     assert_eq!(portal.written().await.len(), 1);
 }
 

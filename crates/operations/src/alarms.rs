@@ -1,5 +1,7 @@
 //! The stack's alarms: those on a metric of its function or of its API.
 
+use std::sync::Arc;
+
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, Dimension, MetricAlarm, StateValue};
 use model::overview::{Alarm, AlarmState};
@@ -13,7 +15,7 @@ use crate::aws::{problem, timestamp};
 const MOST_PAGES: usize = 10;
 
 /// Reads the alarms of the account that watch this stack, the firing ones first, then by name.
-pub(crate) async fn read(cloudwatch: &Client, stack: &Stack) -> Result<Vec<Alarm>, Problem> {
+pub(crate) async fn read(cloudwatch: Client, stack: Arc<Stack>) -> Result<Vec<Alarm>, Problem> {
     let mut pages = cloudwatch
         .describe_alarms()
         .alarm_types(AlarmType::MetricAlarm)
@@ -34,7 +36,7 @@ pub(crate) async fn read(cloudwatch: &Client, stack: &Stack) -> Result<Vec<Alarm
         read += 1;
         let page =
             page.map_err(|error| problem("describe the alarms", "cloudwatch:DescribeAlarms", &error))?;
-        alarms.extend(page.metric_alarms().iter().filter(|alarm| watches(alarm, stack)).map(alarm));
+        alarms.extend(page.metric_alarms().iter().filter(|alarm| watches(alarm, &stack)).map(alarm));
     }
     alarms.sort_by(|a, b| (a.state, &a.name).cmp(&(b.state, &b.name)));
     Ok(alarms)

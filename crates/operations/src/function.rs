@@ -1,5 +1,7 @@
 //! What runs behind the alias.
 
+use std::sync::Arc;
+
 use aws_sdk_lambda::Client;
 use aws_smithy_types::date_time::Format;
 use model::overview::Function;
@@ -11,7 +13,7 @@ use crate::aws::{problem, timestamp};
 /// Reads the alias, then the configuration of the version it names: two calls, so that a canary's
 /// share and the version's own facts are of the same alias. When the alias moves in between, the
 /// facts are the old version's, and the next reading puts it right.
-pub(crate) async fn read(lambda: &Client, stack: &Stack) -> Result<Function, Problem> {
+pub(crate) async fn read(lambda: Client, stack: Arc<Stack>) -> Result<Function, Problem> {
     let (name, alias) = (&stack.function, &stack.alias);
     let at =
         lambda.get_alias().function_name(name).name(alias).send().await.map_err(|error| {

@@ -37,7 +37,7 @@ pub struct PortalConfig {
 /// One stack, and what is needed to look at it and change it. Cheap to share behind an `Arc`; two
 /// portals can watch the same stack side by side.
 pub struct Portal {
-    stack: Stack,
+    stack: Arc<Stack>,
     clock: Clock,
     random: Random,
     id: String,
@@ -46,7 +46,7 @@ pub struct Portal {
     pub(crate) clients: Clients,
     pub(crate) readings: Readings,
     pub(crate) deploys: deploy::Readings,
-    pub(crate) rollouts: deploy::Memory,
+    pub(crate) rollouts: Arc<deploy::Memory>,
     health: Kept<Health>,
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
@@ -93,11 +93,11 @@ impl Portal {
             },
             readings: Readings::new(),
             deploys: deploy::Readings::new(),
-            rollouts: deploy::Memory::new(),
+            rollouts: Arc::new(deploy::Memory::new()),
             id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,
-            stack: config.stack,
+            stack: Arc::new(config.stack),
             clock: config.clock,
             // The probe costs an invocation, metrics cost money (USD 0.01 per 1,000 asked for) and
             // are a minute old at best: each has its own rhythm, for all callers together.
@@ -112,6 +112,11 @@ impl Portal {
     /// The stack's names.
     pub fn stack(&self) -> &Stack {
         &self.stack
+    }
+
+    /// The same for a task of its own.
+    pub(crate) fn shared_stack(&self) -> Arc<Stack> {
+        Arc::clone(&self.stack)
     }
 
     /// The time.
@@ -140,26 +145,28 @@ impl Portal {
     }
 
     /// Has what runs behind the alias read anew by the next who looks.
-    pub(crate) async fn forget_function(&self) {
-        self.function.forget().await;
+    pub(crate) fn forget_function(&self) {
+        self.function.forget();
     }
 
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
     /// within about 5 seconds, whatever AWS does, and is shared between callers: however many ask,
-    /// each part is read at most once in its own rhythm (health 5 s, the rest 10 to 30 s).
+    /// each part is read at most once in its own rhythm (health 5 s, the rest 10 to 30 s). A part that
+    /// takes long is shown as it was before, if it was.
     pub async fn overview(&self) -> Arc<Overview> {
-        let (clients, stack) = (&self.clients, &self.stack);
+        let clients = &self.clients;
+        let stack = || self.shared_stack();
         let now = (self.clock)();
         let (health, function, secret, alarms, traffic, rotations) = futures::join!(
-            self.health.get(&self.clock, || self.probe.health()),
-            self.function.get(&self.clock, || function::read(&clients.lambda, stack)),
-            self.secret.get(&self.clock, || secret::read(&clients.secrets, stack)),
-            self.alarms.get(&self.clock, || alarms::read(&clients.cloudwatch, stack)),
-            self.traffic.get(&self.clock, || traffic::read(&clients.cloudwatch, stack, now)),
+            self.health.get(&self.clock, || self.probe.clone().health()),
+            self.function.get(&self.clock, || function::read(clients.lambda.clone(), stack())),
+            self.secret.get(&self.clock, || secret::read(clients.secrets.clone(), stack())),
+            self.alarms.get(&self.clock, || alarms::read(clients.cloudwatch.clone(), stack())),
+            self.traffic.get(&self.clock, || traffic::read(clients.cloudwatch.clone(), stack(), now)),
             self.rotations(),
         );
         let now = (self.clock)();
-        let stack = stack.clone();
+        let stack = self.stack().clone();
         Arc::new(Overview { stack, now, health, function, secret, alarms, traffic, rotations })
     }
 }

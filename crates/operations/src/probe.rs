@@ -22,7 +22,8 @@ const LIMIT: Duration = Duration::from_secs(4);
 /// The largest answer read: a status is under 1 kB.
 const LARGEST: usize = 64 * 1024;
 
-/// Asks one address for the API's status.
+/// Asks one address for the API's status. Cheap to clone.
+#[derive(Clone)]
 pub struct Probe {
     url: Url,
     client: Client,
@@ -58,7 +59,7 @@ impl Probe {
     ///
     /// # Errors
     /// None today; the result is one so that a reading can be kept.
-    pub async fn health(&self) -> Result<Health, Problem> {
+    pub async fn health(self) -> Result<Health, Problem> {
         let began = Instant::now();
         let answer = self.ask().await;
         let latency_ms = began.elapsed().as_secs_f64() * 1_000.0;

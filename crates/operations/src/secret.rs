@@ -1,5 +1,7 @@
 //! The secret, from its description: the portal has no right to read its value, and asks for none.
 
+use std::sync::Arc;
+
 use aws_sdk_secretsmanager::Client;
 use model::overview::Secret;
 use model::problem::Problem;
@@ -8,7 +10,7 @@ use model::stack::Stack;
 use crate::aws::{problem, timestamp};
 
 /// Reads the secret's description.
-pub(crate) async fn read(secrets: &Client, stack: &Stack) -> Result<Secret, Problem> {
+pub(crate) async fn read(secrets: Client, stack: Arc<Stack>) -> Result<Secret, Problem> {
     let facts = secrets.describe_secret().secret_id(&stack.secret_id).send().await.map_err(|error| {
         problem(&format!("describe the secret {}", stack.secret_id), "secretsmanager:DescribeSecret", &error)
     })?;

@@ -1,6 +1,7 @@
 //! The last hour's figures, with one GetMetricData call.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
@@ -19,7 +20,7 @@ const PERIOD: u32 = 60;
 const POINTS: usize = 60;
 
 /// Reads the hour that ends with the minute of `now`, which is still filling.
-pub(crate) async fn read(cloudwatch: &Client, stack: &Stack, now: Timestamp) -> Result<Traffic, Problem> {
+pub(crate) async fn read(cloudwatch: Client, stack: Arc<Stack>, now: Timestamp) -> Result<Traffic, Problem> {
     let start = window_start(now);
     let millis = |timestamp: Timestamp| aws_smithy_types::DateTime::from_millis(timestamp.0);
     let answer = cloudwatch
@@ -27,7 +28,7 @@ pub(crate) async fn read(cloudwatch: &Client, stack: &Stack, now: Timestamp) -> 
         .start_time(millis(start))
         .end_time(millis(Timestamp(start.0 + POINTS as i64 * i64::from(PERIOD) * 1_000)))
         .scan_by(ScanBy::TimestampAscending)
-        .set_metric_data_queries(Some(queries(stack)))
+        .set_metric_data_queries(Some(queries(&stack)))
         .send()
         .await
         .map_err(|error| problem("read the metrics", "cloudwatch:GetMetricData", &error))?;

@@ -89,6 +89,8 @@ pub enum AwsEffect {
     TimeOut,
     /// Done, then the connection is closed without a reply.
     DropReply,
+    /// Done, and never answered (the connection is held for ten minutes).
+    HoldReply,
     /// Done twice; the second answer is the reply.
     Duplicate,
     /// Done after this many milliseconds.

@@ -6,7 +6,7 @@
 
 use super::{Done, Work};
 use crate::rotation::failure::{Cause, Failure};
-use crate::rotation::guard::{PENDING, PREVIOUS};
+use crate::rotation::guard::{CURRENT, Described, PENDING, PREVIOUS};
 use crate::rotation::login::{self, Next, Outcome, Source};
 use crate::rotation::place;
 use crate::rotation::secret::Held;
@@ -59,7 +59,7 @@ impl Work<'_> {
                     let Some(session) = session else { return Err(no_session()) };
                     let (user, new) = (&pending.login.username, &pending.login.password);
                     let alter = statements::alter_own(user, new, &tried.login.password);
-                    return self.alter(session, &alter).await;
+                    return self.alter(session, &alter, Strategy::Single).await;
                 }
                 Next::BySuperuser { .. } => return Err(no_session()),
             }
@@ -84,12 +84,26 @@ impl Work<'_> {
     }
 
     /// Sends the change of the password. A password that policy refuses ends this rotation (see
-    /// [`crate::rotation::password`]).
-    pub(super) async fn alter(&self, mut session: Session, alter: &Statement) -> Result<Done, Failure> {
+    /// [`crate::rotation::password`]); one that is in force, or may be, stays under a label.
+    pub(super) async fn alter(
+        &self,
+        mut session: Session,
+        alter: &Statement,
+        strategy: Strategy,
+    ) -> Result<Done, Failure> {
         let refusal = match session.run(alter).await {
-            Ok(_) => return Ok(Done::Now),
+            Ok(_) => {
+                self.stay_labelled(strategy).await?;
+                return Ok(Done::Now);
+            }
             Err(refusal) => refusal,
         };
+        if matches!(refusal, Refusal::TimedOut | Refusal::Broken)
+            && let Err(failure) = self.stay_labelled(strategy).await
+        {
+            let (cause, reason) = (failure.cause.text(), failure.reason);
+            tracing::warn!(cause, reason, "the new password may be in force and under no label");
+        }
         if let Refusal::Statement { number: statements::NOT_QUOTABLE } = refusal {
             let reason = "the user's name or a password is longer than 128 characters";
             return Err(Failure::new(Cause::SecretMalformed, reason));
@@ -103,6 +117,42 @@ impl Work<'_> {
             self.abandon().await;
         }
         result
+    }
+
+    /// Sees that the password which was just set is under a label, and puts AWSPENDING back where
+    /// somebody has taken it off since the step began: a repair that looked before this attempt, for
+    /// one. Else nobody who reads the secret could log in. Whoever takes the label off after this has
+    /// looked meets a login that is altered already.
+    ///
+    /// With alternating users the login that was altered is not the one in use: there the next rotation
+    /// sets its password anew, and the label may stay away.
+    async fn stay_labelled(&self, strategy: Strategy) -> Result<(), Failure> {
+        if strategy == Strategy::Alternating {
+            return Ok(());
+        }
+        let (secret, token) = (&self.order.secret, &self.order.token);
+        let labelled = |now: &Described| now.has(token, PENDING) || now.has(token, CURRENT);
+        let now = self.describe().await?;
+        if labelled(&now) {
+            return Ok(());
+        }
+        let failure = match now.holder(PENDING) {
+            Some(other) => return Err(overtaken(token, other)),
+            None => match self.rotation.store.move_label(secret, PENDING, None, Some(token)).await {
+                Ok(()) => {
+                    tracing::warn!("AWSPENDING was taken off in the middle of the step, and is back");
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            },
+        };
+        // The answer may be lost, or somebody was faster.
+        let now = self.describe().await?;
+        match now.holder(PENDING) {
+            _ if labelled(&now) => Ok(()),
+            Some(other) => Err(overtaken(token, other)),
+            None => Err(failure),
+        }
     }
 
     /// Takes AWSPENDING off the version, so that the next rotation is not held up by it. Where that
@@ -138,6 +188,14 @@ async fn check_identity(current: &Held, pending: &Held, strategy: Strategy) -> R
         return changed("the database");
     }
     Ok(())
+}
+
+/// The login has this version's password, and another version has the label.
+fn overtaken(token: &str, other: &str) -> Failure {
+    let reason = format!(
+        "the login has the password of version {token} now, which lost AWSPENDING to version {other} in the middle of the step: no label leads to that password"
+    );
+    Failure::new(Cause::Overtaken, reason)
 }
 
 /// The outcome of a login, and the session where there is one.

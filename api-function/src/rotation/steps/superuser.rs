@@ -58,7 +58,7 @@ impl Work<'_> {
         match unlock {
             Some(unlock) if !done.made => {
                 let alter = statements::alter_other(user, &pending.login.password, unlock);
-                self.alter(session, &alter).await
+                self.alter(session, &alter, strategy).await
             }
             None if done.changes == 0 => Ok(Done::Before),
             _ => Ok(Done::Now),

@@ -15,7 +15,7 @@ use operations::Operation;
 use serde::Deserialize;
 
 use crate::server::answer::Failure;
-use crate::server::secret::{actor, perform, secret_page};
+use crate::server::secret::{Performed, actor, perform, secret_page};
 use crate::server::session::Visitor;
 use crate::server::sign_in::Caller;
 use crate::server::{App, confirm};
@@ -85,8 +85,10 @@ pub struct Confirmation {
 
 /// `POST /api/v1/confirmation`: shows once more that it is them, for the next ten minutes.
 ///
+/// The answer has a new session cookie; the old one is worth nothing any more.
+///
 /// # Errors
-/// 403 when the password is wrong.
+/// 403 when the password is wrong; 401 when it was one too many, which ends the session.
 pub async fn confirm(asked: Asked, body: Body<Confirmation>) -> Result<StatusCode, Failure> {
     let Json(Confirmation { password }) = body.map_err(unreadable)?;
     let Asked { app, visitor, caller } = asked;
@@ -125,7 +127,13 @@ impl Asked {
         if needs_confirmation {
             confirm::recently(&app, &visitor).map_err(Failure::api)?;
         }
-        perform(&app, actor(&visitor, caller), operation).await.map_err(Failure::api)
+        match perform(&app, actor(&visitor, caller), operation).await.map_err(Failure::api)? {
+            Performed::Done(output) => Ok(output),
+            Performed::GoesOn => Err(Failure::api(
+                Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
+                    .with_next("Look in a moment how it stands (GET /api/v1/secret)."),
+            )),
+        }
     }
 }
 

@@ -358,7 +358,7 @@ impl Operation for PruneVersions {
                         .is_some_and(|error| error.is_resource_not_found_exception()) => {}
                 // Also where an alias has come to name it: Lambda refuses that itself.
                 Err(error) => {
-                    portal.forget_deploys().await;
+                    portal.forget_deploys();
                     return Err(problem(
                         &format!("delete version {wanted}"),
                         "lambda:DeleteFunction",
@@ -367,7 +367,7 @@ impl Operation for PruneVersions {
                 }
             }
         }
-        portal.forget_deploys().await;
+        portal.forget_deploys();
         Ok(Pruned { versions: self.versions.clone() })
     }
 }

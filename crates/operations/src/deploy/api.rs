@@ -188,7 +188,7 @@ impl Operation for PointIntegrationAtAlias {
             .send()
             .await;
         answer.map_err(|error| problem("change the integration", "apigateway:PATCH", &error))?;
-        portal.forget_deploys().await;
+        portal.forget_deploys();
         Ok(change)
     }
 }
@@ -240,7 +240,7 @@ impl Operation for DeployApi {
             .send()
             .await
             .map_err(|error| problem("deploy the API", "apigateway:POST", &error))?;
-        portal.forget_deploys().await;
+        portal.forget_deploys();
         Ok(ApiDeployed {
             deployment: answer.deployment_id().unwrap_or_default().to_owned(),
             status: answer.deployment_status().map_or("PENDING", |status| status.as_str()).to_owned(),

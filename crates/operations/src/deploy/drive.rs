@@ -514,7 +514,7 @@ impl Portal {
     ) -> Result<(), Problem> {
         let change = Change { version, weight, note };
         let outcome = aws::change(&self.clients.lambda, self.stack(), seen, &change).await;
-        self.forget_deploys().await;
+        self.forget_deploys();
         outcome
     }
 }

@@ -1,5 +1,6 @@
 //! What the deploys' page shows, put together from shared readings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::deploy::{
@@ -9,13 +10,14 @@ use model::deploy::{
 use model::overview::Reading;
 use model::problem::{Problem, ProblemKind};
 use model::rollout::{Note, Outcome, Phase, Settled, Underway};
+use model::stack::Stack;
 
 use super::aws::{self, Alias};
 use super::details::{Details, Lease};
-use super::drive::SILENT_MS;
+use super::drive::{Memory, SILENT_MS};
 use super::{api, history, read};
 use crate::kept::Kept;
-use crate::portal::Portal;
+use crate::portal::{Clock, Portal};
 
 /// The readings behind the page.
 pub(crate) struct Readings {
@@ -43,15 +45,30 @@ impl Readings {
 impl Portal {
     /// What the deploys' page shows. Never fails as a whole; each part carries its own problem.
     pub async fn deploys_page(&self) -> DeploysPage {
-        let (lambda, stack, clock) = (&self.clients.lambda, self.stack(), self.clock());
-        let (gateway, trail, readings) = (&self.clients.gateway, &self.clients.trail, &self.deploys);
-        let now = self.now();
+        let (clock, readings) = (self.clock(), &self.deploys);
+        // Each in a future of its own, which owns what it needs and outlives an impatient caller.
+        let parts = || (self.clients.lambda.clone(), self.shared_stack());
+        let gateway = self.clients.gateway.clone();
+        let trail = (self.clients.trail.clone(), self.now());
         let (live, rollout, versions, api, history) = futures::join!(
-            readings.live.get(clock, || read::live(lambda, stack)),
-            readings.rollout.get(clock, || self.rollout_now()),
-            readings.versions.get(clock, || read::versions(lambda, stack)),
-            readings.api.get(clock, || api::read(gateway, lambda, stack)),
-            readings.history.get(clock, || history::read(trail, stack, now)),
+            readings.live.get(clock, || {
+                let (lambda, stack) = parts();
+                async move { read::live(&lambda, &stack).await }
+            }),
+            self.rollout_reading(),
+            readings.versions.get(clock, || {
+                let (lambda, stack) = parts();
+                async move { read::versions(&lambda, &stack).await }
+            }),
+            readings.api.get(clock, || {
+                let (lambda, stack) = parts();
+                async move { api::read(&gateway, &lambda, &stack).await }
+            }),
+            readings.history.get(clock, || {
+                let (_, stack) = parts();
+                let (trail, now) = trail;
+                async move { history::read(&trail, &stack, now).await }
+            }),
         );
         DeploysPage { now: self.now(), live, rollout, versions, api, history }
     }
@@ -61,7 +78,7 @@ impl Portal {
     /// # Errors
     /// `NotFound` when it is neither; what AWS says where the alias can't be read.
     pub async fn rollout(&self, id: &str) -> Result<Rollout, Problem> {
-        let reading = self.deploys.rollout.get(self.clock(), || self.rollout_now()).await;
+        let reading = self.rollout_reading().await;
         match (reading.value.flatten(), reading.problem) {
             (Some(rollout), _) if rollout.id == id => Ok(rollout),
             (_, Some(problem)) => Err(problem),
@@ -71,19 +88,45 @@ impl Portal {
     }
 
     /// Has what a change of the alias changes read anew by the next who looks.
-    pub(super) async fn forget_deploys(&self) {
+    pub(super) fn forget_deploys(&self) {
         let Readings { live, rollout, versions, api, history } = &self.deploys;
-        futures::join!(live.forget(), rollout.forget(), versions.forget(), api.forget(), history.forget());
-        self.forget_function().await;
+        live.forget();
+        rollout.forget();
+        versions.forget();
+        api.forget();
+        history.forget();
+        self.forget_function();
     }
 
-    async fn rollout_now(&self) -> Result<Option<Rollout>, Problem> {
-        let alias = aws::alias(&self.clients.lambda, self.stack()).await?;
+    async fn rollout_reading(&self) -> Reading<Option<Rollout>> {
+        let look = Look {
+            lambda: self.clients.lambda.clone(),
+            stack: self.shared_stack(),
+            memory: Arc::clone(&self.rollouts),
+            portal: self.id().to_owned(),
+            clock: Clock::clone(self.clock()),
+        };
+        self.deploys.rollout.get(self.clock(), || async move { look.rollout().await }).await
+    }
+}
+
+/// A look at the rollout, with what is needed for it.
+struct Look {
+    lambda: aws_sdk_lambda::Client,
+    stack: Arc<Stack>,
+    memory: Arc<Memory>,
+    portal: String,
+    clock: Clock,
+}
+
+impl Look {
+    async fn rollout(&self) -> Result<Option<Rollout>, Problem> {
+        let alias = aws::alias(&self.lambda, &self.stack).await?;
         match &alias.note {
             Note::Other(_) => Ok(None),
             Note::Settled(settled) => Ok(self.over(settled).await),
             Note::Underway(note) => {
-                let tags = aws::tags(&self.clients.lambda, &alias.function_arn).await?;
+                let tags = aws::tags(&self.lambda, &alias.function_arn).await?;
                 let details = Details::read(&tags, &note.rollout);
                 Ok(Some(self.under_way(&alias, note, details.as_ref(), Lease::read(&tags)).await))
             }
@@ -97,7 +140,7 @@ impl Portal {
         details: Option<&Details>,
         lease: Option<Lease>,
     ) -> Rollout {
-        let state = self.rollouts.state.lock().await;
+        let state = self.memory.state.lock().await;
         let of_this = |rollout: &String| *rollout == note.rollout;
         let gate = state.gate.as_ref().filter(|(rollout, phase, _)| of_this(rollout) && *phase == note.phase);
         let share = alias.pointing.weight.as_ref().map_or(0.0, |(_, share)| *share);
@@ -144,8 +187,8 @@ impl Portal {
 
     fn driver(&self, lease: Option<Lease>, drives: bool) -> Driver {
         let Some(lease) = lease else { return Driver::Nobody { heard: None } };
-        let silent = self.now().0 - lease.heard.0 >= SILENT_MS;
-        match lease.portal == self.id() {
+        let silent = (self.clock)().0 - lease.heard.0 >= SILENT_MS;
+        match lease.portal == self.portal {
             true if drives && !silent => Driver::This,
             false if !silent => Driver::Another { heard: lease.heard },
             _ => Driver::Nobody { heard: Some(lease.heard) },
@@ -155,7 +198,7 @@ impl Portal {
     /// The last rollout; none where the last change was none.
     async fn over(&self, settled: &Settled) -> Option<Rollout> {
         let id = settled.rollout.clone()?;
-        let state = self.rollouts.state.lock().await;
+        let state = self.memory.state.lock().await;
         let (rollout_state, words) = match settled.how {
             Outcome::Promoted => (RolloutState::Promoted, "has all requests"),
             Outcome::RolledBack => (RolloutState::RolledBack, "was taken back"),

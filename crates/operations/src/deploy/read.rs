@@ -183,7 +183,7 @@ impl Portal {
             self.concurrency(),
             super::api::read(&self.clients.gateway, lambda, stack),
         );
-        let alarms = crate::alarms::read(&self.clients.cloudwatch, stack).await;
+        let alarms = crate::alarms::read(self.clients.cloudwatch.clone(), self.shared_stack()).await;
         let sha256 = match &code {
             CodeFacts::Uploaded { sha256, .. } | CodeFacts::Object(Ok(sha256)) => Some(sha256.clone()),
             _ => None,

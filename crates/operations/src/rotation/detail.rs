@@ -4,6 +4,7 @@
 //! value. The difference tells a rotation that died before its first step from one that died later.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
@@ -21,8 +22,12 @@ const MOST_PAGES: usize = 3;
 const RUNS: usize = 3;
 
 /// Reads both.
-pub(crate) async fn read(secrets: &Client, stack: &Stack, now: Timestamp) -> Result<SecretDetail, Problem> {
-    let (described, valued) = futures::try_join!(describe(secrets, stack), valued(secrets, stack))?;
+pub(crate) async fn read(
+    secrets: Client,
+    stack: Arc<Stack>,
+    now: Timestamp,
+) -> Result<SecretDetail, Problem> {
+    let (described, valued) = futures::try_join!(describe(&secrets, &stack), valued(&secrets, &stack))?;
     Ok(put_together(described, &valued, now))
 }
 

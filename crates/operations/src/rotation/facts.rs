@@ -1,16 +1,19 @@
 //! What preflight looks at, read from AWS: the rotation function, the network of the API's function,
 //! and the alias.
 
+use std::sync::Arc;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::VpcConfigResponse;
 use model::problem::Problem;
-use model::rotation::SecretUser;
+use model::rollout::Note;
+use model::rotation::{SecretUser, Strategy};
 use model::stack::Stack;
 use serde_json::Value;
 
-use super::preflight::{Network, RotationFunction};
+use super::preflight::{ApiFunction, Network, RotationFunction};
 use crate::aws::problem;
 
 /// Who invokes a rotation function.
@@ -20,47 +23,70 @@ const MOST_PAGES: usize = 10;
 
 /// Reads the rotation function that `arn` names, for the secret `secret_arn`.
 pub(crate) async fn rotation_function(
-    lambda: &Client,
-    arn: &str,
-    secret_arn: &str,
+    lambda: Client,
+    arn: String,
+    secret_arn: String,
 ) -> Result<RotationFunction, Problem> {
     let (facts, invocable, reserved) = futures::join!(
-        configuration(lambda, arn, None),
-        may_invoke(lambda, arn, secret_arn),
-        reserved(lambda, arn),
+        configuration(&lambda, &arn, None),
+        may_invoke(&lambda, &arn, &secret_arn),
+        reserved(&lambda, &arn),
     );
     let facts = facts?;
-    let name = facts.function_name().unwrap_or(arn).to_owned();
+    let name = facts.function_name().unwrap_or(&arn).to_owned();
     let own_group = facts.logging_config().and_then(|config| config.log_group()).map(str::to_owned);
     Ok(RotationFunction {
         log_group: own_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
         state: facts.state().map_or("Active", |state| state.as_str()).to_owned(),
         timeout_seconds: facts.timeout().and_then(|seconds| seconds.try_into().ok()).unwrap_or(3),
         network: network_of(facts.vpc_config()),
+        strategy: strategy(&facts),
         invocable,
         reserved,
         name,
     })
 }
 
-/// Where the API's function runs, at the version the alias names.
-pub(crate) async fn api_network(lambda: &Client, stack: &Stack) -> Result<Network, Problem> {
-    let facts = configuration(lambda, &stack.function, Some(&stack.alias)).await?;
-    Ok(network_of(facts.vpc_config()))
+/// The API's function: where it runs, at the version the alias names, and how many environments it may
+/// have.
+pub(crate) async fn api_function(lambda: Client, stack: Arc<Stack>) -> Result<ApiFunction, Problem> {
+    let (facts, reserved) = futures::join!(
+        configuration(&lambda, &stack.function, Some(&stack.alias)),
+        reserved(&lambda, &stack.function),
+    );
+    Ok(ApiFunction { network: network_of(facts?.vpc_config()), reserved })
 }
 
-/// The version that a canary sends a share to, and that share.
-pub(crate) async fn canary(lambda: &Client, stack: &Stack) -> Result<Option<(String, f64)>, Problem> {
+/// The redeploy that is under way, in words: a rollout that the alias's note tells of, or a share that
+/// somebody gave a version by other means.
+pub(crate) async fn redeploy(lambda: Client, stack: Arc<Stack>) -> Result<Option<String>, Problem> {
     let alias = lambda.get_alias().function_name(&stack.function).name(&stack.alias).send().await;
     let alias = alias
         .map_err(|error| problem(&format!("read the alias {}", stack.alias), "lambda:GetAlias", &error))?;
+    let by = match Note::read(alias.description().unwrap_or_default()) {
+        Note::Underway(note) => Some(note.by),
+        _ => None,
+    };
     let weights = alias.routing_config().and_then(|config| config.additional_version_weights());
-    let canary = weights.into_iter().flatten().find(|(_, weight)| **weight > 0.0);
-    Ok(canary.map(|(version, weight)| (version.clone(), *weight)))
+    let share = weights.into_iter().flatten().find(|(_, weight)| **weight > 0.0);
+    let whose = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    Ok(match share {
+        Some((version, share)) => {
+            let percent = share * 100.0;
+            Some(format!(
+                "Version {version} gets {percent:.0} % of the requests: a redeploy{whose} is under way."
+            ))
+        }
+        None => by.map(|_| format!("A redeploy{whose} is under way.")),
+    })
 }
 
 /// The functions whose environment names the secret, by its name or its ARN.
-pub(crate) async fn users(lambda: &Client, stack: &Stack, arn: &str) -> Result<Vec<SecretUser>, Problem> {
+pub(crate) async fn users(
+    lambda: Client,
+    stack: Arc<Stack>,
+    arn: String,
+) -> Result<Vec<SecretUser>, Problem> {
     let (mut users, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = lambda.list_functions().set_marker(next).max_items(50).send().await;
@@ -69,7 +95,7 @@ pub(crate) async fn users(lambda: &Client, stack: &Stack, arn: &str) -> Result<V
             let variables = function.environment().and_then(|environment| environment.variables());
             let names = variables.into_iter().flatten();
             let variable = names
-                .filter(|(_, value)| **value == stack.secret_id || *value == arn)
+                .filter(|(_, value)| **value == stack.secret_id || **value == arn)
                 .map(|(name, _)| name)
                 .min();
             if let (Some(name), Some(variable)) = (function.function_name(), variable) {
@@ -105,6 +131,16 @@ fn network_of(config: Option<&VpcConfigResponse>) -> Network {
     network.subnets.sort();
     network.groups.sort();
     network
+}
+
+/// The strategy that the rotation function is told to follow. Most are told none: it follows from the
+/// secret's value then, which the portal does not read.
+fn strategy(facts: &GetFunctionConfigurationOutput) -> Option<Strategy> {
+    match facts.environment()?.variables()?.get("ROTATION_STRATEGY")?.trim() {
+        "single" => Some(Strategy::SingleUser),
+        "alternating" => Some(Strategy::AlternatingUsers),
+        _ => None,
+    }
 }
 
 async fn reserved(lambda: &Client, arn: &str) -> Option<u32> {

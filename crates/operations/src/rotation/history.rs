@@ -1,25 +1,39 @@
 //! Rotations of the past, from CloudTrail's event history: 90 days, a few minutes behind.
 //!
 //! The events that Secrets Manager writes about a rotation name the secret, not the version. Who
-//! started one is in the `RotateSecret` call before it, whose token is its id. `LookupEvents` takes one
-//! condition and two calls a second, so the five kinds are asked for one after the other, and kept.
+//! started one is in the `RotateSecret` call before it, whose token is its id.
+//!
+//! `LookupEvents` takes one condition, and two calls a second from the whole account. The condition is
+//! the event's name: by the secret's name or ARN (`ResourceName`) one would also turn the pages of every
+//! GetSecretValue of 90 days, thousands to one rotation, and it is documented nowhere that rotation's own
+//! events are found by it. So the events of all secrets of the account come along, and some pages of each
+//! of the five kinds are turned, slowly. What could be read of it is shown, with what could not.
 
 use std::time::Duration;
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
-use model::problem::Problem;
+use model::problem::{Problem, ProblemKind};
 use model::rotation::{PastOutcome, PastRotation, starter};
 use model::time::Timestamp;
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
 
 use crate::aws::{problem, timestamp};
 
 /// How far back.
 const BACK: Duration = Duration::from_secs(90 * 86_400);
-/// The newest of each kind.
+/// Events on a page, which is the most that AWS gives.
 const MOST: i32 = 50;
+/// So many pages of each kind are turned: the newest 200 events of the account.
+const MOST_PAGES: usize = 4;
+/// So many of the secret's own are enough.
+const ENOUGH: usize = 50;
+/// AWS takes two calls a second.
+const APART: Duration = Duration::from_millis(550);
+/// How long all of it may take: 20 calls at their distance, and then some for answers.
+pub(crate) const WHOLE_TIME: Duration = Duration::from_secs(25);
 /// A rotation begins within so long of the call that asks for it.
 const AFTER_CALL_MS: i64 = 60_000;
 /// The kinds of events.
@@ -35,29 +49,83 @@ struct Record {
     token: Option<String>,
 }
 
-/// Reads the history of the secret with this ARN, the newest first.
-pub(crate) async fn read(trail: &Client, arn: &str, now: Timestamp) -> Result<Vec<PastRotation>, Problem> {
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct History {
+    /// The rotations, the newest first.
+    pub(crate) past: Vec<PastRotation>,
+    /// What is missing, and why.
+    pub(crate) partial: Option<Problem>,
+}
+
+/// Reads the history of the secret with this ARN. Fails only where nothing could be read.
+pub(crate) async fn read(trail: Client, arn: String, now: Timestamp) -> Result<History, Problem> {
     let start = DateTime::from_millis(now.0 - i64::try_from(BACK.as_millis()).unwrap_or(i64::MAX));
-    let mut records = Vec::new();
+    let mut lookup = Lookup { trail, arn, start, last: None };
+    let (mut records, mut missing, mut why) = (Vec::new(), Vec::new(), None);
     for kind in KINDS {
+        if let Err(problem) = lookup.kind(kind, &mut records).await {
+            // Asked too often, the next kind may go through; else all of them would fail the same way.
+            let goes_on = problem.kind == ProblemKind::Throttled;
+            missing.push(kind);
+            why.get_or_insert(problem);
+            if !goes_on {
+                let read = KINDS.iter().position(|other| *other == kind).unwrap_or_default();
+                missing.extend(&KINDS[read + 1..]);
+                break;
+            }
+        }
+    }
+    match why {
+        Some(problem) if missing.len() == KINDS.len() && records.is_empty() => Err(problem),
+        why => {
+            let partial = why.map(|why| partial(&missing, why));
+            Ok(History { past: put_together(records), partial })
+        }
+    }
+}
+
+fn partial(missing: &[&str], why: Problem) -> Problem {
+    let message = format!("This is not all of it: {} could not be read. {}", missing.join(", "), why.message);
+    Problem { message, ..why }
+}
+
+struct Lookup {
+    trail: Client,
+    arn: String,
+    start: DateTime,
+    /// When AWS was last asked.
+    last: Option<Instant>,
+}
+
+impl Lookup {
+    /// Adds the secret's events of a kind; those of the pages before it is refused, too.
+    async fn kind(&mut self, kind: &'static str, records: &mut Vec<Record>) -> Result<(), Problem> {
         let attribute = LookupAttribute::builder()
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value(kind)
             .build()
-            .map_err(|_| {
-                Problem::new(model::problem::ProblemKind::Internal, "A lookup could not be made.")
-            })?;
-        let page = trail
-            .lookup_events()
-            .lookup_attributes(attribute)
-            .start_time(start)
-            .max_results(MOST)
-            .send()
-            .await
-            .map_err(|error| problem("look up past rotations", "cloudtrail:LookupEvents", &error))?;
-        records.extend(page.events().iter().filter_map(|event| record(event, kind, arn)));
+            .map_err(|_| Problem::new(ProblemKind::Internal, "A lookup could not be made."))?;
+        let (before, mut next) = (records.len(), None);
+        for _ in 0..MOST_PAGES {
+            if let Some(last) = self.last {
+                sleep_until(last + APART).await;
+            }
+            self.last = Some(Instant::now());
+            let lookup = self.trail.lookup_events().lookup_attributes(attribute.clone());
+            let lookup = lookup.start_time(self.start).max_results(MOST).set_next_token(next);
+            let page = lookup
+                .send()
+                .await
+                .map_err(|error| problem("look up past rotations", "cloudtrail:LookupEvents", &error))?;
+            records.extend(page.events().iter().filter_map(|event| record(event, kind, &self.arn)));
+            next = page.next_token;
+            if next.is_none() || records.len() - before >= ENOUGH {
+                break;
+            }
+        }
+        Ok(())
     }
-    Ok(put_together(records))
 }
 
 fn record(event: &Event, kind: &'static str, arn: &str) -> Option<Record> {

@@ -46,11 +46,11 @@ pub(crate) enum What {
 }
 
 /// Where to look, and for what.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct Wanted {
     /// The log group.
-    pub(crate) group: &'a str,
+    pub(crate) group: String,
     /// The rotation's id.
-    pub(crate) token: &'a str,
+    pub(crate) token: String,
     /// When its version got its value, where it has one.
     pub(crate) created: Option<Timestamp>,
     /// The present.
@@ -59,7 +59,7 @@ pub(crate) struct Wanted<'a> {
 
 /// Reads the lines, the oldest first. A log group that is not there has none: the function has not
 /// been called yet.
-pub(crate) async fn read(logs: &Client, wanted: &Wanted<'_>) -> Result<Vec<Line>, Problem> {
+pub(crate) async fn read(logs: Client, wanted: Wanted) -> Result<Vec<Line>, Problem> {
     // The token comes from an address in the browser: what could end the pattern's text is no token.
     if !wanted.token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
         return Ok(Vec::new());
@@ -73,7 +73,7 @@ pub(crate) async fn read(logs: &Client, wanted: &Wanted<'_>) -> Result<Vec<Line>
     for _ in 0..MOST_PAGES {
         let request = logs
             .filter_log_events()
-            .log_group_name(wanted.group)
+            .log_group_name(&wanted.group)
             .filter_pattern(&pattern)
             .start_time(start.max(0))
             .set_next_token(next);

@@ -8,15 +8,17 @@ use model::overview::Reading;
 use model::problem::{Problem, ProblemKind};
 use model::rotation::{
     PastRotation, Preflight, RepairPlan, Rotation, RotationState, SecretDetail, SecretPage, SecretUser,
+    Strategy,
 };
 use model::time::Timestamp;
 use tokio::sync::Mutex;
 
-use super::preflight::{Facts, Network, RotationFunction, preflight};
+use super::history::History;
+use super::preflight::{ApiFunction, Facts, RotationFunction, preflight};
 use super::repair::{Probe, REFUSED_MS, plan};
 use super::timeline::{Place, Seen, rotation};
 use super::{detail, facts, history, log, probe};
-use crate::kept::Kept;
+use crate::kept::{Kept, Wait};
 use crate::portal::Portal;
 
 /// So many rotations are followed at once; the one asked for longest ago is forgotten first.
@@ -44,9 +46,9 @@ type Followed = (String, Arc<Kept<Vec<log::Line>>>);
 pub(crate) struct Readings {
     secret: Kept<SecretDetail>,
     function: Kept<Option<RotationFunction>>,
-    api_network: Kept<Network>,
-    canary: Kept<Option<(String, f64)>>,
-    history: Kept<Vec<PastRotation>>,
+    api: Kept<ApiFunction>,
+    redeploy: Kept<Option<String>>,
+    history: Kept<History>,
     users: Kept<Vec<SecretUser>>,
     logs: Mutex<Vec<Followed>>,
     probe: Mutex<Option<Tried>>,
@@ -58,10 +60,10 @@ impl Readings {
             // A running rotation takes a few seconds, and its page wants to show the steps.
             secret: Kept::every(Duration::from_millis(900)),
             function: Kept::every(Duration::from_secs(15)),
-            api_network: Kept::every(Duration::from_secs(30)),
-            canary: Kept::every(Duration::from_secs(5)),
+            api: Kept::every(Duration::from_secs(30)),
+            redeploy: Kept::every(Duration::from_secs(5)),
             // CloudTrail is minutes behind, and takes two calls a second.
-            history: Kept::every(Duration::from_secs(30)),
+            history: Kept::every(Duration::from_secs(30)).unhurried(history::WHOLE_TIME),
             users: Kept::every(Duration::from_secs(120)),
             logs: Mutex::new(Vec::new()),
             probe: Mutex::new(None),
@@ -78,11 +80,14 @@ impl Portal {
     }
 
     async fn put_together(&self, watch: Option<&str>) -> SecretPage {
+        // What does not depend on the secret is read meanwhile: where AWS hangs, its time passes at once.
+        self.readings.api.prepare(self.clock(), || self.api());
+        self.readings.redeploy.prepare(self.clock(), || self.redeploy());
         let secret = self.secret_reading().await;
-        let rotation = self.followed(&secret, watch).await;
-        let state = self.newest_state(&secret, &rotation, watch).await;
+        let rotation = self.followed(&secret, watch, Wait::Briefly).await;
+        let state = self.newest_state(&secret, &rotation, watch, Wait::Briefly).await;
         let (preflight, repair, history, users) = futures::join!(
-            self.checked(secret.clone(), state),
+            self.checked(secret.clone(), state, strategy_of(&rotation), Wait::Briefly),
             self.repair_reading(&secret, state),
             self.history(&secret),
             self.users(&secret),
@@ -106,16 +111,16 @@ impl Portal {
 
     /// The secret, read now.
     pub(crate) async fn secret_now(&self) -> Result<SecretDetail, Problem> {
-        detail::read(&self.clients.secrets, self.stack(), self.now()).await
+        detail::read(self.clients.secrets.clone(), self.shared_stack(), self.now()).await
     }
 
     /// Whether a rotation would go through, looked at now.
     pub(super) async fn preflight_of(&self, secret: SecretDetail) -> Preflight {
-        self.readings.canary.forget().await;
+        self.readings.redeploy.forget();
         let secret = Reading::fresh(secret, self.now());
-        let rotation = self.followed(&secret, None).await;
-        let state = self.newest_state(&secret, &rotation, None).await;
-        self.checked(secret, state).await
+        let rotation = self.followed(&secret, None, Wait::Long).await;
+        let state = self.newest_state(&secret, &rotation, None, Wait::Long).await;
+        self.checked(secret, state, strategy_of(&rotation), Wait::Long).await
     }
 
     /// The plan for a repair, with logins tried now.
@@ -148,7 +153,7 @@ impl Portal {
     /// That no rotation is at work, as far as the log tells; where it can't be read, that is not known.
     async fn stands_still(&self, secret: &SecretDetail) -> Result<(), Problem> {
         let reading = Reading::fresh(secret.clone(), self.now());
-        let rotation = self.followed(&reading, None).await;
+        let rotation = self.followed(&reading, None, Wait::Long).await;
         if let Some(problem) = rotation.problem {
             return Err(problem);
         }
@@ -164,30 +169,36 @@ impl Portal {
     /// Has everything about the secret read anew by the next who looks.
     pub(super) async fn forget_secret(&self) {
         let readings = &self.readings;
-        futures::join!(readings.secret.forget(), readings.canary.forget(), self.secret.forget());
+        readings.secret.forget();
+        readings.redeploy.forget();
+        self.secret.forget();
         readings.probe.lock().await.take();
     }
 
     async fn secret_reading(&self) -> Reading<SecretDetail> {
-        self.readings.secret.get(self.clock(), || self.secret_now()).await
+        let read = || detail::read(self.clients.secrets.clone(), self.shared_stack(), self.now());
+        self.readings.secret.get(self.clock(), read).await
     }
 
-    async fn function_reading(&self, secret: Option<&SecretDetail>) -> Reading<Option<RotationFunction>> {
+    async fn function_reading(
+        &self,
+        secret: Option<&SecretDetail>,
+        wait: Wait,
+    ) -> Reading<Option<RotationFunction>> {
         let Some(secret) = secret else {
             let problem =
                 Problem::new(ProblemKind::Upstream, "The secret, which names it, could not be read.");
             return Reading::missing(problem, self.now());
         };
         let named = secret.rotation_function.clone().map(|function| (function, secret.arn.clone()));
+        let lambda = self.clients.lambda.clone();
         let read = || async {
             match named {
                 None => Ok(None),
-                Some((function, arn)) => {
-                    facts::rotation_function(&self.clients.lambda, &function, &arn).await.map(Some)
-                }
+                Some((function, arn)) => facts::rotation_function(lambda, function, arn).await.map(Some),
             }
         };
-        self.readings.function.get(self.clock(), read).await
+        self.readings.function.get_waiting(wait, self.clock(), read).await
     }
 
     /// The rotation that is shown.
@@ -195,6 +206,7 @@ impl Portal {
         &self,
         secret: &Reading<SecretDetail>,
         watch: Option<&str>,
+        wait: Wait,
     ) -> Reading<Option<Rotation>> {
         let Some(detail) = &secret.value else {
             let problem = secret.problem.clone();
@@ -202,13 +214,14 @@ impl Portal {
         };
         let newest = || detail.pending().or_else(|| detail.current()).map(|version| version.id.as_str());
         let Some(token) = watch.or_else(newest) else { return Reading::fresh(None, secret.at) };
-        let function = self.function_reading(Some(detail)).await;
+        let function = self.function_reading(Some(detail), wait).await;
         let known = function.value.flatten();
         let timeout_seconds = known.as_ref().map_or(DEFAULT_TIMEOUT_SECONDS, |known| known.timeout_seconds);
         let version = detail.versions.iter().find(|version| version.id == token);
         let lines = match &known {
             Some(known) => {
-                self.lines(&known.log_group, token, version.and_then(|version| version.created)).await
+                let created = version.and_then(|version| version.created);
+                self.lines(&known.log_group, token, created, wait).await
             }
             None => Reading { value: Some(Vec::new()), at: secret.at, problem: function.problem },
         };
@@ -245,6 +258,7 @@ impl Portal {
         secret: &Reading<SecretDetail>,
         shown: &Reading<Option<Rotation>>,
         watch: Option<&str>,
+        wait: Wait,
     ) -> Option<RotationState> {
         let pending = secret.value.as_ref()?.pending()?.id.clone();
         let of = |reading: &Reading<Option<Rotation>>| {
@@ -253,10 +267,16 @@ impl Portal {
         if watch.is_none_or(|watch| watch == pending) {
             return of(shown);
         }
-        of(&Box::pin(self.followed(secret, None)).await)
+        of(&Box::pin(self.followed(secret, None, wait)).await)
     }
 
-    async fn lines(&self, group: &str, token: &str, created: Option<Timestamp>) -> Reading<Vec<log::Line>> {
+    async fn lines(
+        &self,
+        group: &str,
+        token: &str,
+        created: Option<Timestamp>,
+        wait: Wait,
+    ) -> Reading<Vec<log::Line>> {
         let kept = {
             let mut logs = self.readings.logs.lock().await;
             let found = logs.iter().position(|(followed, _)| followed == token);
@@ -274,24 +294,42 @@ impl Portal {
             logs.push((token.to_owned(), Arc::clone(&kept)));
             kept
         };
-        let now = self.now();
-        let wanted = log::Wanted { group, token, created, now };
-        kept.get(self.clock(), || log::read(&self.clients.logs, &wanted)).await
+        let read = || {
+            let (group, token) = (group.to_owned(), token.to_owned());
+            log::read(self.clients.logs.clone(), log::Wanted { group, token, created, now: self.now() })
+        };
+        kept.get_waiting(wait, self.clock(), read).await
     }
 
-    async fn checked(&self, secret: Reading<SecretDetail>, newest: Option<RotationState>) -> Preflight {
-        let (lambda, readings, clock) = (&self.clients.lambda, &self.readings, self.clock());
-        let (function, api_network, canary) = futures::join!(
-            self.function_reading(secret.value.as_ref()),
-            readings.api_network.get(clock, || facts::api_network(lambda, self.stack())),
-            readings.canary.get(clock, || facts::canary(lambda, self.stack())),
+    fn api(&self) -> impl Future<Output = Result<ApiFunction, Problem>> + Send + 'static {
+        facts::api_function(self.clients.lambda.clone(), self.shared_stack())
+    }
+
+    fn redeploy(&self) -> impl Future<Output = Result<Option<String>, Problem>> + Send + 'static {
+        facts::redeploy(self.clients.lambda.clone(), self.shared_stack())
+    }
+
+    async fn checked(
+        &self,
+        secret: Reading<SecretDetail>,
+        newest: Option<RotationState>,
+        last: Option<Strategy>,
+        wait: Wait,
+    ) -> Preflight {
+        let (readings, clock) = (&self.readings, self.clock());
+        let (function, api, redeploy) = futures::join!(
+            self.function_reading(secret.value.as_ref(), wait),
+            readings.api.get_waiting(wait, clock, || self.api()),
+            readings.redeploy.get_waiting(wait, clock, || self.redeploy()),
         );
+        let told = function.value.as_ref().and_then(|function| function.as_ref()?.strategy);
         let facts = Facts {
             secret: known(secret),
             newest,
             function: known(function),
-            api_network: known(api_network),
-            canary: known(canary),
+            strategy: told.or(last),
+            api: known(api),
+            redeploy: known(redeploy),
             now: self.now(),
         };
         preflight(&facts)
@@ -308,8 +346,13 @@ impl Portal {
         let Some(pending) = detail.pending().filter(|_| newest == Some(RotationState::HalfDone)) else {
             return Reading::fresh(None, secret.at);
         };
-        let tried = if pending.has_value { self.kept_probe(detail).await } else { not_needed() };
-        Reading::fresh(plan(detail, &tried), secret.at)
+        let tried = match (pending.has_value, &secret.problem) {
+            (false, _) => not_needed(),
+            (true, None) => self.kept_probe(detail).await,
+            // What is known of the labels is old: a login would prove nothing about the present ones.
+            (true, Some(_)) => Probe::unknown("the labels could not be read just now."),
+        };
+        Reading { value: Some(plan(detail, &tried)), at: secret.at, problem: secret.problem.clone() }
     }
 
     /// The logins as they were tried last, while no label has moved: for ten minutes where one was refused,
@@ -337,15 +380,24 @@ impl Portal {
         let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
             return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
         };
-        self.readings.history.get(self.clock(), || history::read(&self.clients.trail, &arn, self.now())).await
+        let read = || history::read(self.clients.trail.clone(), arn, self.now());
+        let Reading { value, at, problem } = self.readings.history.get(self.clock(), read).await;
+        let (past, partial) = value.map(|History { past, partial }| (past, partial)).unzip();
+        Reading { value: past, at, problem: problem.or(partial.flatten()) }
     }
 
     async fn users(&self, secret: &Reading<SecretDetail>) -> Reading<Vec<SecretUser>> {
         let Some(arn) = secret.value.as_ref().map(|detail| detail.arn.clone()) else {
             return Reading { value: None, at: secret.at, problem: secret.problem.clone() };
         };
-        self.readings.users.get(self.clock(), || facts::users(&self.clients.lambda, self.stack(), &arn)).await
+        let read = || facts::users(self.clients.lambda.clone(), self.shared_stack(), arn);
+        self.readings.users.get(self.clock(), read).await
     }
+}
+
+/// How the password was changed in the rotation that is shown.
+fn strategy_of(shown: &Reading<Option<Rotation>>) -> Option<Strategy> {
+    shown.value.as_ref()?.as_ref()?.strategy
 }
 
 fn not_needed() -> Probe {

@@ -2,7 +2,7 @@
 //! and, where it is not as it should be, with what to do. Pure; the facts are read in `facts`.
 
 use model::problem::{Problem, ProblemKind};
-use model::rotation::{Check, CheckOutcome, Preflight, RotationState, SecretDetail};
+use model::rotation::{Check, CheckOutcome, Preflight, RotationState, SecretDetail, Strategy};
 use model::time::{Timestamp, in_words};
 
 /// What the database can make a step wait for: three logins of 6 s each at most (the connection 2 s,
@@ -20,10 +20,13 @@ pub(crate) struct Facts {
     pub(crate) newest: Option<RotationState>,
     /// The rotation function; none where the secret names none.
     pub(crate) function: Result<Option<RotationFunction>, Problem>,
-    /// The API function's network.
-    pub(crate) api_network: Result<Network, Problem>,
-    /// The share of requests that a canary gets: a redeploy is under way; none where there is none.
-    pub(crate) canary: Result<Option<(String, f64)>, Problem>,
+    /// How the password is changed: what the rotation function is told, else what it did last; none
+    /// where that is not known.
+    pub(crate) strategy: Option<Strategy>,
+    /// The API's function.
+    pub(crate) api: Result<ApiFunction, Problem>,
+    /// The redeploy under way, in words; none where there is none.
+    pub(crate) redeploy: Result<Option<String>, Problem>,
     /// The present.
     pub(crate) now: Timestamp,
 }
@@ -39,11 +42,23 @@ pub(crate) struct RotationFunction {
     pub(crate) timeout_seconds: u32,
     /// Where it runs.
     pub(crate) network: Network,
+    /// The strategy it is told to follow, where it is told one.
+    pub(crate) strategy: Option<Strategy>,
     /// Its log group.
     pub(crate) log_group: String,
     /// Whether its policy lets Secrets Manager in for this secret; none where that can't be read.
     pub(crate) invocable: Result<bool, Problem>,
     /// The concurrency reserved for it; none where nothing is reserved.
+    pub(crate) reserved: Option<u32>,
+}
+
+/// The API's function, as far as rotations depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiFunction {
+    /// Where it runs.
+    pub(crate) network: Network,
+    /// The concurrency reserved for it, the most environments it can have; none where nothing is
+    /// reserved, or that is not known.
     pub(crate) reserved: Option<u32>,
 }
 
@@ -63,6 +78,7 @@ pub(crate) fn preflight(facts: &Facts) -> Preflight {
     let mut checks = vec![pending(facts), configured(facts)];
     checks.extend(function(facts));
     checks.extend([network(facts), key(facts), redeploy(facts), settled(facts)]);
+    checks.extend(lockout(facts));
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
     let ready = count(CheckOutcome::Fail) == 0 && facts.secret.is_ok();
     let verdict = match (count(CheckOutcome::Fail), count(CheckOutcome::Warn), count(CheckOutcome::Unknown)) {
@@ -233,7 +249,7 @@ fn timeout(function: &RotationFunction) -> Check {
 /// the database and Secrets Manager, so whoever stands where it stands, does so too.
 fn network(facts: &Facts) -> Check {
     let (id, title) = ("network", "Way to the database and to Secrets Manager");
-    let (function, api) = match (&facts.function, &facts.api_network) {
+    let (function, api) = match (&facts.function, &facts.api) {
         (Ok(Some(function)), Ok(api)) => (function, api),
         (Ok(None), _) => {
             let evidence = "There is no rotation function to look at.";
@@ -242,7 +258,7 @@ fn network(facts: &Facts) -> Check {
         (Err(problem), _) | (_, Err(problem)) => return unknown(id, title, problem),
     };
     let rehearse = Some("Rehearse: it tries the login from there, and changes nothing.");
-    let own = &function.network;
+    let (own, api) = (&function.network, &api.network);
     if own.vpc != api.vpc || own.subnets.is_empty() != api.subnets.is_empty() {
         let place = |network: &Network| match (&network.vpc, network.subnets.is_empty()) {
             (Some(vpc), _) => vpc.clone(),
@@ -303,15 +319,12 @@ fn key(facts: &Facts) -> Check {
 
 fn redeploy(facts: &Facts) -> Check {
     let (id, title) = ("no_redeploy", "No redeploy under way");
-    match &facts.canary {
+    match &facts.redeploy {
         Err(problem) => unknown(id, title, problem),
         Ok(None) => check(id, title, CheckOutcome::Pass, "The alias names one version.", None),
-        Ok(Some((version, share))) => {
-            let percent = share * 100.0;
-            let evidence =
-                format!("Version {version} gets {percent:.0} % of the requests: a redeploy is under way.");
+        Ok(Some(evidence)) => {
             let fix = "Promote it or roll it back first: failures of the one would be blamed on the other.";
-            check(id, title, CheckOutcome::Fail, evidence, Some(fix))
+            check(id, title, CheckOutcome::Fail, evidence.clone(), Some(fix))
         }
     }
 }
@@ -335,6 +348,24 @@ fn settled(facts: &Facts) -> Check {
         }
         None => check(id, title, CheckOutcome::Pass, "It was never rotated.", None),
     }
+}
+
+/// With a single user the old password is refused between ALTER LOGIN and finishSecret. An environment
+/// that starts then is refused once, and gets in with AWSPENDING; a login that succeeds sets the server's
+/// count back. But as many that start at once as a lockout policy allows wrong passwords lock the login.
+fn lockout(facts: &Facts) -> Option<Check> {
+    if facts.strategy != Some(Strategy::SingleUser) {
+        return None;
+    }
+    let environments = match facts.api.as_ref().ok().and_then(|api| api.reserved) {
+        Some(reserved) => format!("The API's function can have {reserved} environments"),
+        None => "Nothing is known to bound the environments of the API's function".to_owned(),
+    };
+    let evidence = format!(
+        "A single user: while its password changes, each environment that starts is refused once. {environments}."
+    );
+    let fix = "Where SQL Server's login follows a lockout policy, as many starting at once as its threshold could lock the login. Alternating users have no such moment.";
+    Some(check("lockout", "Environments that start meanwhile", CheckOutcome::Warn, evidence, Some(fix)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ fn function() -> RotationFunction {
         state: "Active".to_owned(),
         timeout_seconds: 60,
         network: network(),
+        strategy: None,
         log_group: "/aws/lambda/rotator".to_owned(),
         invocable: Ok(true),
         reserved: None,
@@ -25,8 +26,9 @@ fn facts() -> Facts {
         secret: Ok(whole()),
         newest: None,
         function: Ok(Some(function())),
-        api_network: Ok(network()),
-        canary: Ok(None),
+        strategy: None,
+        api: Ok(ApiFunction { network: network(), reserved: None }),
+        redeploy: Ok(None),
         now: NOW,
     }
 }
@@ -52,7 +54,7 @@ fn each_check_sees_its_own_trouble() {
     fn function_of(facts: &mut Facts) -> &mut RotationFunction {
         facts.function.as_mut().unwrap().as_mut().unwrap()
     }
-    let table: [(&str, CheckOutcome, Change); 21] = [
+    let table: [(&str, CheckOutcome, Change); 22] = [
         ("no_pending_version", Fail, |facts| secret_of(facts).versions.push(version("two", &["AWSPENDING"]))),
         ("no_pending_version", Fail, |facts| {
             secret_of(facts).versions.push(version("two", &["AWSPENDING"]));
@@ -74,10 +76,11 @@ fn each_check_sees_its_own_trouble() {
         ("timeout", Warn, |facts| function_of(facts).timeout_seconds = 3),
         ("network", Fail, |facts| function_of(facts).network = Network::default()),
         ("network", Warn, |facts| function_of(facts).network.groups = vec!["sg-2".to_owned()]),
-        ("network", Unknown, |facts| facts.api_network = Err(denied())),
+        ("network", Unknown, |facts| facts.api = Err(denied())),
         ("kms", Warn, |facts| secret_of(facts).kms_key = Some("arn:aws:kms:...:key/1".to_owned())),
-        ("no_redeploy", Fail, |facts| facts.canary = Ok(Some(("7".to_owned(), 0.1)))),
-        ("no_redeploy", Unknown, |facts| facts.canary = Err(denied())),
+        ("no_redeploy", Fail, |facts| facts.redeploy = Ok(Some("A redeploy is under way.".to_owned()))),
+        ("no_redeploy", Unknown, |facts| facts.redeploy = Err(denied())),
+        ("lockout", Warn, |facts| facts.strategy = Some(Strategy::SingleUser)),
         ("settled", Warn, |facts| secret_of(facts).rotated = Some(Timestamp(NOW.0 - 60_000))),
     ];
     for (id, outcome, change) in table {
@@ -92,9 +95,24 @@ fn each_check_sees_its_own_trouble() {
 }
 
 #[test]
+fn only_a_single_user_can_be_locked_by_environments_that_start() {
+    let lockout = |strategy, reserved| {
+        let api = Ok(ApiFunction { network: network(), reserved });
+        let checks = preflight(&Facts { strategy, api, ..facts() }).checks;
+        checks.into_iter().find(|check| check.id == "lockout").map(|check| check.evidence)
+    };
+    assert_eq!(lockout(None, Some(20)), None, "nobody knows");
+    assert_eq!(lockout(Some(Strategy::AlternatingUsers), Some(20)), None);
+    let evidence = lockout(Some(Strategy::SingleUser), Some(20)).unwrap();
+    assert!(evidence.contains("can have 20 environments"), "{evidence}");
+    let evidence = lockout(Some(Strategy::SingleUser), None).unwrap();
+    assert!(evidence.contains("Nothing is known to bound"), "{evidence}");
+}
+
+#[test]
 fn the_verdict_names_what_is_in_the_way() {
     let mut facts = facts();
-    facts.canary = Ok(Some(("7".to_owned(), 0.1)));
+    facts.redeploy = Ok(Some("A redeploy is under way.".to_owned()));
     let one = preflight(&facts).verdict;
     assert_eq!(one, "Not now: Version 7 gets 10 % of the requests: a redeploy is under way.");
     facts.secret.as_mut().unwrap().rotation_function = None;

@@ -7,7 +7,7 @@
 //! | yes | no | yes | taken off: the database was not told |
 //! | yes | yes | yes | taken off: the one in use works, and whether the new one may all it has to is not known |
 //! | yes | yes | no | made AWSCURRENT: it is the only one that logs in |
-//! | yes | no | no | if AWSPREVIOUS logs in, it is made AWSCURRENT again; else a person has to |
+//! | yes | no | no | if AWSPREVIOUS logs in, it is made AWSCURRENT again; if it does not, a person has to |
 //!
 //! Where it could not be found out who logs in, nothing is done: a label moved on a guess is what an
 //! outage is made of. The exception is the first row, which needs no login to be sure.
@@ -103,16 +103,13 @@ pub(crate) fn plan(secret: &SecretDetail, probe: &Probe) -> Option<RepairPlan> {
         (Login::Unknown(_), _) | (_, Login::Unknown(_)) => {
             let happened =
                 "A new password was kept in the secret. Whether SQL Server knows it could not be found out.";
-            plan(
-                happened,
-                "Nothing is moved on a guess. Mend what is named above, and look again.".to_owned(),
-                Vec::new(),
-            )
+            plan(happened, NO_GUESS.to_owned(), Vec::new())
         }
     }
 }
 
 const AS_BEFORE: &str = "All is as before the rotation; the next one can begin.";
+const NO_GUESS: &str = "Nothing is moved on a guess. Mend what is named above, and look again.";
 const BY_HAND: &str = "Nothing can be put right from here: as an administrator of SQL Server give the login a new password, put it into the secret (PutSecretValue), and look again.";
 
 fn neither(
@@ -133,6 +130,10 @@ fn neither(
             let happened = "SQL Server knows neither the new password nor the one in use, but the one before: somebody set it back by hand.";
             let outcome = "The version before is the current one again, and the API can log in.".to_owned();
             plan(happened, outcome, vec![back, take_off(pending, "SQL Server does not know it.")])
+        }
+        (Some(previous), Login::Unknown(_)) if previous.has_value => {
+            let happened = "SQL Server refuses the new password and the one in use. Whether it knows the one before could not be found out.";
+            plan(happened, NO_GUESS.to_owned(), Vec::new())
         }
         _ => plan("SQL Server refuses every password the secret holds.", BY_HAND.to_owned(), Vec::new()),
     }
@@ -205,6 +206,22 @@ mod tests {
             assert!(plan.moves.iter().all(|step| step.to.as_ref() != Some(&step.from)), "{plan:?}");
             assert_eq!(plan.evidence.len(), 3);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_tried_is_not_called_refused() {
+        let secret = samples::half_done(true);
+        let probe = |previous| Probe { current: refused(), pending: refused(), previous };
+        let open = plan(&secret, &probe(unknown())).unwrap();
+        assert!(open.happened.contains("could not be found out"), "{}", open.happened);
+        assert_eq!((open.outcome.as_str(), open.moves.len()), (NO_GUESS, 0));
+        let certain = plan(&secret, &probe(refused())).unwrap();
+        assert!(certain.happened.contains("refuses every password"), "{}", certain.happened);
+        assert_eq!((certain.outcome.as_str(), certain.moves.len()), (BY_HAND, 0));
+        // There is none before: the two are all there are.
+        let mut first = samples::half_done(true);
+        first.versions.retain(|version| !version.has("AWSPREVIOUS"));
+        assert_eq!(plan(&first, &probe(unknown())).unwrap().outcome, BY_HAND);
     }
 
     #[test]

@@ -7,8 +7,35 @@ use model::rotation::{Step, Trouble};
 
 /// What a cause means, and what to do.
 pub(crate) fn of_cause(cause: &str, said: Option<String>) -> Trouble {
-    let (what, next) = words(cause);
+    let superuser = said.as_deref().is_some_and(|said| said.contains(SUPERUSER));
+    let (what, next) = superuser.then(|| words_of_superuser(cause)).flatten().unwrap_or_else(|| words(cause));
     Trouble { cause: cause.to_owned(), what: what.to_owned(), said, next: next.to_owned() }
+}
+
+/// How the function's own words name the other login there is, by which alternating users are kept.
+const SUPERUSER: &str = "the superuser";
+
+/// The causes that are about the superuser's login where they are about the application's else.
+fn words_of_superuser(cause: &str) -> Option<(&'static str, &'static str)> {
+    Some(match cause {
+        "wrong_password" => (
+            "SQL Server refuses the superuser, whose secret (masterarn) holds another password than its login has: it was not the application's login that was refused.",
+            "Give the superuser's login the password in its secret, or put the right one there. The application's secret is as it should be; then repair.",
+        ),
+        "login_locked" => (
+            "The superuser's login is locked in SQL Server, after too many wrong passwords.",
+            "Unlock it, and find out who keeps trying an old password of the superuser's.",
+        ),
+        "login_disabled" => (
+            "The superuser's login is disabled in SQL Server.",
+            "Enable it (ALTER LOGIN ... ENABLE), or name another superuser in masterarn; then repair.",
+        ),
+        "login_expired" => (
+            "The superuser's password has expired or must be changed.",
+            "Set a new one with CHECK_EXPIRATION = OFF, put it into the superuser's secret, then repair.",
+        ),
+        _ => return None,
+    })
 }
 
 /// A step that began and never ended.
@@ -109,6 +136,10 @@ fn words(cause: &str) -> (&'static str, &'static str) {
             "The version is not the one that is being rotated to: another rotation, or a repair, came in between.",
             "Look at the labels below; if AWSPENDING is left on a version, repair.",
         ),
+        "overtaken" => (
+            "SQL Server took the new password, and at the same time another rotation took the label AWSPENDING: no label leads to the password now.",
+            "The function's words below name the version. Move AWSCURRENT to it (UpdateSecretVersionStage), take AWSPENDING off the other one, and rotate again.",
+        ),
         "rotation_disabled" => {
             ("Rotation is switched off for the secret.", "Set a schedule, which switches it on.")
         }
@@ -126,7 +157,7 @@ mod tests {
     use super::*;
 
     /// The causes in `api_function::rotation::failure`; the two packages share no code.
-    const CAUSES: [&str; 20] = [
+    const CAUSES: [&str; 21] = [
         "wrong_password",
         "login_locked",
         "login_disabled",
@@ -144,10 +175,27 @@ mod tests {
         "secrets_manager_unreachable",
         "secrets_manager_refused",
         "not_in_rotation",
+        "overtaken",
         "rotation_disabled",
         "timed_out",
         "internal",
     ];
+
+    #[test]
+    fn a_superuser_that_is_refused_is_told_from_the_application_s_login() {
+        // As `api_function::rotation::steps::superuser` says it, which a test there holds it to.
+        let said = "the login of the superuser was refused: the password is wrong (error 18456)";
+        for cause in ["wrong_password", "login_locked", "login_disabled", "login_expired"] {
+            let of_superuser = of_cause(cause, Some(said.to_owned()));
+            let of_application = of_cause(cause, Some("the login was refused".to_owned()));
+            assert!(of_superuser.what.contains("superuser"), "{}", of_superuser.what);
+            assert!(!of_application.what.contains("superuser"), "{}", of_application.what);
+            assert_ne!(of_superuser.next, of_application.next);
+        }
+        // What is about the server is the same for both.
+        let said = Some("the superuser: the database server was not reached".to_owned());
+        assert_eq!(of_cause("unreachable", said).what, words("unreachable").0);
+    }
 
     #[test]
     fn every_cause_has_words_of_its_own() {

@@ -87,7 +87,8 @@ impl Callers {
     pub fn of(watch: &Watch) -> Self {
         let address = format!("{}/courses", watch.world.sandbox.http_api());
         let (stop, called, failed) = (Arc::<AtomicBool>::default(), Arc::default(), Arc::default());
-        let task = tokio::spawn(Self::call(address, Arc::clone(&stop), Arc::clone(&called), Arc::clone(&failed)));
+        let task =
+            tokio::spawn(Self::call(address, Arc::clone(&stop), Arc::clone(&called), Arc::clone(&failed)));
         Self { stop, called, failed, task }
     }
 
@@ -141,7 +142,8 @@ async fn a_good_version_is_promoted_and_rolled_back_by_hand() {
 
     let again = begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("two")).await, "all")).await;
     assert!(again.expect_err("nothing new").message.contains("Nothing to deploy"));
-    let back = RollBack { from: now.version.clone(), to: before.version.clone(), why: Some("Just so.".into()) };
+    let back =
+        RollBack { from: now.version.clone(), to: before.version.clone(), why: Some("Just so.".into()) };
     watch.portal.perform(&actor("eve", Role::Operator), &back).await.expect("it is rolled back");
     let after = live(&watch).await;
     assert_eq!((after.version, after.by.as_deref()), (before.version.clone(), Some("eve@example.com")));
@@ -209,7 +211,8 @@ async fn a_slow_version_is_taken_back() {
 async fn what_fails_its_first_request_gets_no_other() {
     let watch = Watch::start().await;
     let callers = Callers::of(&watch);
-    let table = [(zips::failing_smoke(), "answered with 503"), (zips::crashing_at_init(), "made the function fail")];
+    let table =
+        [(zips::failing_smoke(), "answered with 503"), (zips::crashing_at_init(), "made the function fail")];
     for (zip, words) in table {
         begin(&watch.portal, &deploy(upload(&watch.portal, zip).await, "all")).await.expect("it begins");
         let end = drive(&watch).await;
@@ -251,9 +254,10 @@ async fn what_lambda_would_choke_on_does_not_get_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_traffic_promotes_nothing_but_the_portals_own_requests_can() {
     let watch = Watch::start().await;
-    let started = begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("two")).await, "canary 10%/10s"))
-        .await
-        .expect("it begins");
+    let started =
+        begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("two")).await, "canary 10%/10s"))
+            .await
+            .expect("it begins");
     for _ in 0..40 {
         watch.portal.drive_once().await.expect("driven");
         watch.advance(3_000);
@@ -287,7 +291,8 @@ async fn no_traffic_promotes_nothing_but_the_portals_own_requests_can() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_few_requests_are_filled_up_where_that_was_asked_for() {
     let watch = Watch::start().await;
-    let wanted = Deploy { fill: true, ..deploy(upload(&watch.portal, zips::good("two")).await, "canary 1%/10s") };
+    let wanted =
+        Deploy { fill: true, ..deploy(upload(&watch.portal, zips::good("two")).await, "canary 1%/10s") };
     begin(&watch.portal, &wanted).await.expect("it begins");
     let end = drive(&watch).await;
     assert_eq!(end.state, RolloutState::Promoted, "{end:?}");
@@ -324,7 +329,8 @@ async fn what_the_cli_does_in_the_middle_is_seen_and_stays() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let update = || cli.update_alias().function_name(demo::FUNCTION).name(demo::ALIAS);
-    let weights = aws_sdk_lambda::types::AliasRoutingConfiguration::builder().additional_version_weights("2", 0.4);
+    let weights =
+        aws_sdk_lambda::types::AliasRoutingConfiguration::builder().additional_version_weights("2", 0.4);
     update().routing_config(weights.build()).send().await.expect("it is changed");
     let end = drive(&watch).await;
     assert_eq!(end.state, RolloutState::Overtaken, "{end:?}");
@@ -338,7 +344,9 @@ async fn what_the_cli_does_in_the_middle_is_seen_and_stays() {
     assert_eq!(live(&watch).await.weight, None);
 
     // Code that somebody else uploads while ours is on its way is not overwritten, and not published.
-    begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("four")).await, "all")).await.expect("begins");
+    begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("four")).await, "all"))
+        .await
+        .expect("begins");
     let theirs = aws_sdk_lambda::primitives::Blob::new(zips::good("theirs"));
     let update = cli.update_function_code().function_name(demo::FUNCTION).zip_file(theirs);
     let theirs = update.send().await.expect("they upload").code_sha256;
@@ -381,7 +389,8 @@ async fn old_versions_go_and_those_in_use_stay() {
         }
     }
     let versions = watch.portal.deploys_page().await.versions.value.expect("the versions");
-    let free: Vec<_> = versions.iter().filter(|one| one.kept.is_none()).map(|one| one.version.clone()).collect();
+    let free: Vec<_> =
+        versions.iter().filter(|one| one.kept.is_none()).map(|one| one.version.clone()).collect();
     assert_eq!(free, ["4", "3", "2"], "{versions:?}");
     let ada = actor("ada", Role::Operator);
     let mut wanted = PruneVersions { versions: vec!["3".into(), "1".into()] };
@@ -405,7 +414,10 @@ async fn an_integration_is_led_to_the_alias_without_a_failed_request() {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"));
     let (gateway, cli) = (aws_sdk_apigatewayv2::Client::new(&sdk.load().await), lambda(&watch).await);
     let front = watch.portal.deploys_page().await.api.value.expect("the API");
-    assert!(front.integrations.iter().all(|one| one.change.is_none() && one.permitted == Some(true)), "{front:?}");
+    assert!(
+        front.integrations.iter().all(|one| one.change.is_none() && one.permitted == Some(true)),
+        "{front:?}"
+    );
     let one = front.integrations.first().expect("an integration");
     // As the guide builds it: the bare function, which has a permission of its own.
     let bare = one.uri.replace(":live", "");

@@ -3,14 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use model::overview::Reading;
 use model::people::Role;
 use model::problem::ProblemKind;
 use model::rotation::{
-    CheckOutcome, PastOutcome, RehearseRotation, RepairPlan, RepairRotation, RotateSecret, Rotation,
-    RotationState, SecretPage, SetRotationSchedule, Step, StepState, Strategy,
+    CheckOutcome, PastOutcome, PastRotation, RehearseRotation, RepairPlan, RepairRotation, RotateSecret,
+    Rotation, RotationState, SecretPage, SetRotationSchedule, Step, StepState, Strategy,
 };
 use operations::Portal;
-use sandbox::faults::{At, Fault, FunctionEffect, TdsEffect};
+use sandbox::faults::{At, AwsEffect, Fault, FunctionEffect, TdsEffect};
 
 use crate::watch::{Watch, actor};
 
@@ -34,6 +35,20 @@ pub async fn until(watch: &Watch, token: &str, state: RotationState) -> (SecretP
 fn outcome(page: &SecretPage, id: &str) -> CheckOutcome {
     let preflight = page.preflight.value.as_ref().expect("a preflight");
     preflight.checks.iter().find(|check| check.id == id).map(|check| check.outcome).expect(id)
+}
+
+/// The history, read anew: with an older one at hand no page waits for it.
+async fn history(watch: &Watch) -> Reading<Vec<PastRotation>> {
+    let since = watch.portal.secret_page(None).await.now.0 + 60_000;
+    watch.advance(60_000);
+    for _ in 0..100 {
+        let history = watch.portal.secret_page(None).await.history;
+        if history.at.0 >= since {
+            return history;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("it is not read anew");
 }
 
 pub fn plan(page: &SecretPage) -> RepairPlan {
@@ -101,13 +116,41 @@ async fn a_rotation_is_checked_watched_and_remembered() {
     assert!(secret.pending().is_none() && secret.next_runs.len() == 3);
     assert_eq!(watch.get("/courses").await, 200);
 
-    watch.advance(120_000);
-    let history = watch.portal.secret_page(None).await.history.value.expect("the history");
+    let history = history(&watch).await.value.expect("the history");
     let newest = history.first().expect("a rotation");
     assert_eq!((newest.outcome, newest.started_by.as_deref()), (PastOutcome::Succeeded, Some("ada")));
     let entries = watch.written.entries.lock().expect("the entries");
     let names: Vec<_> = entries.iter().map(|(began, ended)| (began.operation, ended.is_some())).collect();
     assert_eq!(names, [("RotateSecret", true), ("RotateSecret", true)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_is_refused_in_part_is_shown_in_part() {
+    let watch = Watch::rotating().await;
+    let begun = watch.portal.perform(&actor("ada", Role::Operator), &ROTATE).await.expect("it begins");
+    until(&watch, &begun.token, RotationState::Done).await;
+    // The newest page of the account's calls is of another secret, which can't be rotated.
+    let secrets = watch.secrets().await;
+    secrets.create_secret().name("another").secret_string("x").send().await.expect("a secret");
+    for _ in 0..55 {
+        secrets.rotate_secret().secret_id("another").send().await.expect_err("no function");
+    }
+    let whole = history(&watch).await;
+    let newest = whole.value.as_ref().and_then(|past| past.first()).expect("a rotation");
+    assert_eq!((newest.token.as_deref(), &whole.problem), (Some(begun.token.as_str()), &None));
+
+    // The third kind of event is RotationFailed, of which there is none.
+    let at = At::Aws {
+        service: "cloudtrail".to_owned(),
+        operation: Some("LookupEvents".to_owned()),
+        effect: AwsEffect::Throttle,
+    };
+    watch.world.sandbox.context().faults.add(Fault { at, skip: 2, times: Some(1), share: 1.0 });
+    let part = history(&watch).await;
+    assert_eq!(part.value, whole.value);
+    let problem = part.problem.expect("what is missing");
+    assert_eq!(problem.kind, ProblemKind::Throttled);
+    assert!(problem.message.contains("RotationFailed"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,7 +269,42 @@ async fn a_single_user_killed_before_the_last_step_is_rolled_forward() {
     repair(&watch, &shown).await.expect("it is put right");
     let (page, _) = until(&watch, &begun, RotationState::Done).await;
     assert_eq!(page.repair.value, Some(None));
+    // What kind of rotation it was is known from the function's log.
+    assert_eq!(outcome(&page, "lockout"), CheckOutcome::Warn);
     assert_eq!(watch.get("/courses").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_aws_hangs_the_page_shows_what_was_known() {
+    let watch = Watch::rotating().await;
+    let before = watch.portal.secret_page(None).await;
+    let faults = &watch.world.sandbox.context().faults;
+    for service in ["secretsmanager", "lambda", "logs", "cloudtrail"] {
+        let effect = AwsEffect::TimeOut;
+        faults.add(Fault::always(At::Aws { service: service.to_owned(), operation: None, effect }));
+    }
+    watch.advance(200_000);
+    // What the portal's server has for a page.
+    let page = tokio::time::timeout(Duration::from_secs(9), watch.portal.secret_page(None)).await;
+    let page = page.expect("a page in time");
+    assert_eq!((&page.secret.value, page.secret.at), (&before.secret.value, before.secret.at));
+    assert_eq!((&page.users.value, &page.history.value), (&before.users.value, &before.history.value));
+    for problem in [&page.secret.problem, &page.users.problem] {
+        assert_eq!(problem.as_ref().map(|problem| problem.kind), Some(ProblemKind::TimedOut));
+    }
+    // What is old proves nothing.
+    assert_eq!(outcome(&page, "no_pending_version"), CheckOutcome::Unknown);
+    assert!(!page.preflight.value.expect("a preflight").ready);
+
+    faults.clear();
+    for _ in 0..40 {
+        watch.advance(60_000);
+        if watch.portal.secret_page(None).await.secret.problem.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("it is not read again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

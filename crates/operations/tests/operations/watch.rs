@@ -65,11 +65,7 @@ impl Watch {
     /// The same with a secret that names no superuser, so that its one login changes its own password.
     pub async fn single_user() -> Self {
         let watch = Self::rotating().await;
-        let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .endpoint_url(watch.world.sandbox.aws_endpoint())
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"));
-        let secrets = aws_sdk_secretsmanager::Client::new(&sdk.load().await);
+        let secrets = watch.secrets().await;
         let id = &watch.world.demo.secret_id;
         let held = secrets.get_secret_value().secret_id(id).send().await.expect("the value");
         let mut value: serde_json::Value =
@@ -83,6 +79,15 @@ impl Watch {
         let (ahead, written) = (Arc::new(AtomicI64::new(0)), Arc::new(Written::default()));
         let portal = portal(&world, &ahead, &written).await;
         Self { world, portal, written, ahead }
+    }
+
+    /// Secrets Manager as somebody else uses it.
+    pub async fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(self.world.sandbox.aws_endpoint())
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+        aws_sdk_secretsmanager::Client::new(&sdk.load().await)
     }
 
     /// Another portal on the same stack.

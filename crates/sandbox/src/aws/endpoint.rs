@@ -25,7 +25,7 @@ use crate::faults::AwsEffect;
 
 /// The largest body taken: Lambda's 50 MB zip in base64 and some room.
 const LARGEST_BODY: usize = 72 * 1024 * 1024;
-/// How long a call under the `TimeOut` fault is held, longer than any client waits.
+/// How long a call under the `TimeOut` or `HoldReply` fault is held, longer than any client waits.
 const HOLD: Duration = Duration::from_secs(600);
 /// How long a caller may take to send its request.
 const READ_TIME: Duration = Duration::from_secs(60);
@@ -162,8 +162,13 @@ impl AwsEndpoint {
         }
         let operation = call.operation.clone();
         let result = service.call(call).await;
-        if effect == Some(AwsEffect::DropReply) {
-            return Err(Dropped);
+        match effect {
+            Some(AwsEffect::HoldReply) => {
+                tokio::time::sleep(HOLD).await;
+                return Err(Dropped);
+            }
+            Some(AwsEffect::DropReply) => return Err(Dropped),
+            _ => {}
         }
         Ok(match result {
             Ok(reply) => encode(spoken, &operation, &request_id, reply),

@@ -58,7 +58,9 @@ fn package(binary: &Path, zip: &Path) {
 
 /// The workspace's root.
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    root.expect("the workspace's lock file").to_owned()
 }
 
 /// The real function, which `cargo test --workspace` and nextest build beside the tests.
