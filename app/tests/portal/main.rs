@@ -11,6 +11,7 @@ mod secret;
 mod sessions;
 mod signing_in;
 mod slow;
+mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
