@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod answers;
+mod client;
 mod confirming;
 mod guard;
 mod process;
