@@ -8,7 +8,7 @@ import { environment } from "./support/environment.js";
  * Three kinds of browser look at the same portal; what breaks the stack on purpose runs after all of
  * them, alone.
  */
-const scripted = ["sign-in.spec.ts", "overview.spec.ts", "keyboard.spec.ts", "api.spec.ts"];
+const scripted = ["sign-in.spec.ts", "overview.spec.ts", "keyboard.spec.ts", "api.spec.ts", "tokens.spec.ts"];
 const narrow = { width: 390, height: 844 };
 
 export default defineConfig({
@@ -42,8 +42,8 @@ export default defineConfig({
   },
   projects: [
     { name: "desktop", testMatch: scripted },
-    { name: "phone", testMatch: ["sign-in.spec.ts", "overview.spec.ts"], use: { viewport: narrow, hasTouch: true } },
-    { name: "no-javascript", testMatch: "no-javascript.spec.ts", use: { javaScriptEnabled: false } },
+    { name: "phone", testMatch: ["sign-in.spec.ts", "overview.spec.ts", "tokens.spec.ts"], use: { viewport: narrow, hasTouch: true } },
+    { name: "no-javascript", testMatch: ["no-javascript.spec.ts", "tokens.spec.ts"], use: { javaScriptEnabled: false } },
     { name: "secret", testMatch: "secret.spec.ts", dependencies: ["desktop", "phone", "no-javascript"] },
     {
       name: "secret-no-javascript",

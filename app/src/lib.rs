@@ -8,13 +8,16 @@
 //! - [`components`]: what pages share;
 //! - [`calls`]: what the browser part asks of the server;
 //! - [`browser`]: the few things only a browser has (timers, visibility);
-//! - `server` (server only): HTTP, sessions, accounts, the operations API.
+//! - `server` (server only): HTTP, sessions, accounts, the operations API;
+//! - `client` (not in the browser either): that API from the command line.
 
 // A view's type holds the types of all that it holds.
 #![recursion_limit = "512"]
 
 pub mod browser;
 pub mod calls;
+#[cfg(feature = "ssr")]
+pub mod client;
 pub mod components;
 pub mod pages;
 #[cfg(feature = "ssr")]

@@ -12,13 +12,7 @@ use rand::rngs::OsRng;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match commands::run(Cli::parse(), system_clock(), system_random()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("lockkeeper: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    commands::run(Cli::parse(), system_clock(), system_random()).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]

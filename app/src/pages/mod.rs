@@ -5,3 +5,4 @@ pub mod overview;
 pub mod secret;
 pub mod shell;
 pub mod sign_in;
+pub mod tokens;

@@ -107,6 +107,7 @@ fn wake_script(js: &str, wasm: &str) -> String {
 #[component]
 fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl IntoView {
     let Visit { email, stack } = visit;
+    let tokens = (current == TOKENS.0).then_some("page");
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <div class="shell">
@@ -123,6 +124,7 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
                 </nav>
                 <div class="account">
                     <span class="account__email" title=email.clone()>{email.clone()}</span>
+                    <a class="account__link" href=TOKENS.1 aria-current=tokens>{TOKENS.0}</a>
                     <form method="post" action="/sign-out">
                         <button class="button button--quiet" type="submit">"Sign out"</button>
                     </form>
@@ -139,12 +141,15 @@ const PLACES: [(&str, &str, &str); 2] = [
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
 ];
 
+/// What is somebody's own, and so stands beside their name: title and address.
+const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
+
 /// The place with this title, which may say first that there is an error; for other pages' titles, one
 /// without a name that leads to the overview.
 fn place(title: &str) -> (&'static str, &'static str) {
     let name = title.strip_prefix("Error: ").unwrap_or(title);
-    let found = PLACES.iter().find(|(title, ..)| *title == name);
-    found.map_or(("", "/"), |(title, address, _)| (title, address))
+    let mut places = PLACES.iter().map(|(title, address, _)| (*title, *address)).chain([TOKENS]);
+    places.find(|(title, _)| *title == name).unwrap_or(("", "/"))
 }
 
 #[component]
@@ -193,6 +198,7 @@ mod tests {
             ("Overview", ("Overview", "/")),
             ("Secret", ("Secret", "/secret")),
             ("Error: Secret", ("Secret", "/secret")),
+            ("Access tokens", ("Access tokens", "/tokens")),
             ("Page not found", ("", "/")),
         ];
         for (title, expected) in table {

@@ -1,8 +1,11 @@
-//! People, their sign-in links, and who is signed in: the portal's own SQLite file.
+//! People, their sign-in links, their access tokens ([`tokens`]), and who is signed in: the portal's own
+//! SQLite file.
 //!
 //! The truth about the stack is in AWS; only accounts and sessions live here. Several portals on one
 //! machine may share the file (WAL). Every change is one statement or one transaction, so a crash
 //! leaves it before or after, never between.
+
+pub mod tokens;
 
 use std::path::Path;
 use std::time::Duration;
@@ -156,6 +159,20 @@ impl Accounts {
             .fetch_optional(&self.pool)
             .await
             .map_err(broken)
+    }
+
+    /// An account's e-mail address as it is kept, and its role; none when there is no such account.
+    ///
+    /// # Errors
+    /// `Internal` when the database fails.
+    pub async fn role_of(&self, email: &str) -> Result<Option<(String, Role)>, Problem> {
+        let Ok(email) = normal_email(email) else { return Ok(None) };
+        let role: Option<String> = sqlx::query_scalar("SELECT role FROM users WHERE email = ?")
+            .bind(&email)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(broken)?;
+        Ok(role.map(|role| (email, Role::from_name(&role).unwrap_or(Role::Viewer))))
     }
 
     /// A token that signs `user` in once within [`LINK_LIFE_MS`]: 256 random bits in base64url. It is
@@ -342,12 +359,13 @@ impl Accounts {
             .map_err(broken)
     }
 
-    /// Deletes links and sign-ins that are over; safe to repeat.
+    /// Deletes links, sign-ins and tokens that are over; safe to repeat.
     ///
     /// # Errors
     /// `Internal` when the database fails.
     pub async fn sweep(&self) -> Result<(), Problem> {
         let now = self.now();
+        self.sweep_tokens(now).await?;
         let links = sqlx::query("DELETE FROM sign_in_links WHERE expires_at <= ?").bind(now);
         links.execute(&self.pool).await.map_err(broken)?;
         let over = sqlx::query("DELETE FROM sign_ins WHERE signed_in_at <= ? OR seen_at <= ?");

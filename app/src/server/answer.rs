@@ -99,7 +99,14 @@ impl IntoResponse for Failure {
                     next: problem.next.as_deref(),
                 };
                 let media_type = HeaderValue::from_static("application/problem+json");
-                (status, [(header::CONTENT_TYPE, media_type)], Json(details)).into_response()
+                let mut response =
+                    (status, [(header::CONTENT_TYPE, media_type)], Json(details)).into_response();
+                // RFC 9110, 15.5.2: a 401 says what would be taken. It opens no dialogue in a browser.
+                if status == StatusCode::UNAUTHORIZED {
+                    let how = HeaderValue::from_static("Bearer");
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+                }
+                response
             }
             Asker::Call => (status, Json(problem)).into_response(),
             Asker::Person(frame) => {

@@ -21,12 +21,14 @@ impl Journal {
 impl operations::audit::Journal for Journal {
     async fn began(&self, entry: &Began) -> Result<i64, Problem> {
         let written = sqlx::query(
-            "INSERT INTO audit_log (began_at, actor, role, address, operation, arguments) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit_log (began_at, actor, role, address, token, operation, arguments)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(entry.at.0)
         .bind(&entry.actor.name)
         .bind(entry.actor.role.name())
         .bind(&entry.actor.address)
+        .bind(entry.actor.token.as_ref().map(|token| format!("{} ({})", token.name, token.id)))
         .bind(entry.operation)
         .bind(entry.arguments.to_string())
         .execute(&self.pool)

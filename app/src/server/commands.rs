@@ -1,13 +1,15 @@
 //! What `lockkeeper` can be told on the command line.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
-use model::people::Role;
-use operations::{Clock, Portal, PortalConfig, Random};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use model::people::{Actor, Role};
+use operations::audit::{Began, Ended, Journal as _};
+use operations::{Clock, Operation, Portal, PortalConfig, Random};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower_sessions::ExpiredDeletion;
@@ -18,18 +20,25 @@ use super::audit::Journal;
 use super::config::{AdminConfig, Config};
 use super::limits::Limits;
 use super::password::{self, Passwords};
+use super::tokens::Create;
 use super::{App, Parts, Services, listen, router, telemetry};
+use crate::client::{self, tokens};
 
 /// How often what is over is deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Lockkeeper watches and tends one HTTP API on AWS: gateway, function, secret and database.
 #[derive(Parser)]
-#[command(name = "lockkeeper", version)]
+#[command(name = "lockkeeper", version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+/// For scripts; they are explained in [`client::stop`].
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused or failed; 2 wrong command line; 3 the portal can't be reached;
+4 no token, or not allowed; 5 something else is in the way; 6 rolled back";
 
 #[derive(Subcommand)]
 enum Command {
@@ -38,6 +47,13 @@ enum Command {
     /// Who may sign in.
     #[command(subcommand)]
     Admin(AdminCommand),
+    #[command(flatten)]
+    Client(client::Command),
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Subcommand)]
@@ -52,6 +68,14 @@ enum AdminCommand {
         #[arg(long)]
         create: bool,
     },
+    /// Make an access token for somebody and print it, this once. It can do no more than they may.
+    Token {
+        /// The account's e-mail address.
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        wanted: tokens::Wanted,
+    },
 }
 
 #[derive(Args)]
@@ -64,15 +88,29 @@ struct Account {
     role: Role,
 }
 
-/// Does what the command line says.
-///
-/// # Errors
-/// What went wrong, for the terminal.
-pub async fn run(cli: Cli, clock: Clock, random: Random) -> anyhow::Result<()> {
-    match cli.command.unwrap_or(Command::Serve) {
+/// Does what the command line says, and says what went wrong; how it ended.
+pub async fn run(cli: Cli, clock: Clock, random: Random) -> ExitCode {
+    let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(clock, random).await,
-        Command::Admin(AdminCommand::Add(account)) => add(account, clock, random).await,
-        Command::Admin(AdminCommand::Link { account, create }) => link(account, create, clock, random).await,
+        Command::Admin(command) => admin(command, clock, random).await,
+        Command::Client(command) => return client::run(command, &client::Tools { clock, random }).await,
+        Command::Completions { shell } => completions(shell),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody can read it, nobody can be told that either.
+            let _ = writeln!(std::io::stderr(), "lockkeeper: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn admin(command: AdminCommand, clock: Clock, random: Random) -> anyhow::Result<()> {
+    match command {
+        AdminCommand::Add(account) => add(account, clock, random).await,
+        AdminCommand::Link { account, create } => link(account, create, clock, random).await,
+        AdminCommand::Token { email, wanted } => token(email, wanted, clock, random).await,
     }
 }
 
@@ -133,6 +171,34 @@ async fn link(account: Account, create: bool, clock: Clock, random: Random) -> a
     let token = accounts.create_link(&user).await?;
     writeln!(std::io::stdout(), "{}/sign-in/link/{token}", config.public_url)?;
     Ok(())
+}
+
+/// Makes a token without the portal: whoever can write its database needs no leave. It is written down
+/// all the same, with no address.
+async fn token(email: String, wanted: tokens::Wanted, clock: Clock, random: Random) -> anyhow::Result<()> {
+    let config = AdminConfig::read(variable)?;
+    let accounts = open(&config.database, &clock, &random).await?;
+    let Some((email, role)) = accounts.role_of(&email).await? else {
+        bail!("there is no account for {email}");
+    };
+    let actor = Actor { name: email, role, address: None, token: None };
+    let operation = Create::new(wanted.operation(), &accounts)?;
+    let journal = Journal::new(accounts.pool().clone());
+    let arguments = serde_json::to_value(&operation)?;
+    let began = Began { actor: actor.clone(), operation: Create::NAME, arguments, at: clock() };
+    let entry = journal.began(&began).await?;
+    let made = operation.run_for(&actor).await;
+    journal.ended(entry, &Ended { problem: made.as_ref().err().cloned(), at: clock() }).await?;
+    let (about, text) = made?;
+    writeln!(std::io::stderr(), "{}", tokens::told(&about))?;
+    writeln!(std::io::stdout(), "{}", text.expose())?;
+    Ok(())
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "lockkeeper", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
 }
 
 async fn open(path: &std::path::Path, clock: &Clock, random: &Random) -> anyhow::Result<Accounts> {

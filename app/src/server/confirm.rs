@@ -4,7 +4,8 @@
 //! well: [`WRONG_IN_A_ROW`] of them end it, wherever they come from. That locks nobody out whose session
 //! nobody has. Whoever has no password has signed in by a link, which is good once, and needs a sign-in
 //! that is not old. What was shown holds for [`FRESH_MS`], so that a script confirms once and then works;
-//! its session goes on under a new id ([`session::guard`](super::session::guard)).
+//! its session goes on under a new id ([`session::guard`](super::session::guard)). A token's owner has
+//! confirmed when it was made: what its scopes name needs no more.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use model::time::{Timestamp, in_words};
 
 use super::App;
 use super::accounts::WRONG_IN_A_ROW;
-use super::session::Visitor;
+use super::session::{Visitor, Way};
 use crate::pages::secret::Proof;
 
 /// How long it holds that somebody has shown that it is them.
@@ -49,7 +50,8 @@ pub async fn in_form(app: &App, visitor: &Visitor, address: IpAddr, typed: &str)
 /// # Errors
 /// `NotConfirmed` with what to do.
 pub fn recently(app: &App, visitor: &Visitor) -> Result<(), Problem> {
-    if is_fresh(visitor, (app.clock)()) {
+    // Whether its scopes name the operation, `Portal::perform` looks.
+    if matches!(visitor.way, Way::Token(_)) || is_fresh(visitor, (app.clock)()) {
         return Ok(());
     }
     let within = in_words(u64::try_from(FRESH_MS / 1_000).unwrap_or_default());
@@ -65,20 +67,23 @@ pub fn recently(app: &App, visitor: &Visitor) -> Result<(), Problem> {
 /// Checks the password, and notes that it was right.
 ///
 /// # Errors
-/// `NotConfirmed` when it is wrong; `Throttled` after too many of those from one address; `NotSignedIn`
-/// when it was one too many, which ended the sign-in.
+/// `NotConfirmed` when it is wrong; `Invalid` for whoever comes with a token; `Throttled` after too many
+/// wrong ones from one address; `NotSignedIn` when it was one too many, which ended the sign-in.
 pub async fn by_password(
     app: &App,
     visitor: &Visitor,
     address: IpAddr,
     password: &str,
 ) -> Result<(), Problem> {
+    let Way::SignIn(sign_in) = &visitor.way else {
+        return Err(Problem::new(ProblemKind::Invalid, "With a token there is nothing to confirm."));
+    };
     if let Err(seconds) = app.throttle.take(address, (app.clock)()) {
         tracing::warn!(%address, "confirmation throttled");
         let message = format!("Too many wrong passwords from your address. Wait {}.", in_words(seconds));
         return Err(Problem::new(ProblemKind::Throttled, message));
     }
-    let Some(number) = app.accounts.take_try(&visitor.sign_in).await? else {
+    let Some(number) = app.accounts.take_try(sign_in).await? else {
         tracing::warn!(%address, "confirmation of a sign-in without a try left");
         return Err(used_up());
     };
@@ -86,19 +91,19 @@ pub async fn by_password(
         Ok(right) => right,
         Err(problem) => {
             app.throttle.give_back(address);
-            app.accounts.give_try_back(&visitor.sign_in).await?;
+            app.accounts.give_try_back(sign_in).await?;
             return Err(problem);
         }
     };
     if right {
         app.throttle.give_back(address);
-        app.accounts.confirm(&visitor.sign_in).await?;
+        app.accounts.confirm(sign_in).await?;
         visitor.renew.store(true, Ordering::SeqCst);
         return Ok(());
     }
     tracing::warn!(%address, number, "confirmation refused");
     if number >= WRONG_IN_A_ROW {
-        app.accounts.sign_out(&visitor.sign_in).await?;
+        app.accounts.sign_out(sign_in).await?;
         return Err(used_up());
     }
     Err(Problem::new(ProblemKind::NotConfirmed, "That is not your password; nothing was done."))

@@ -2,7 +2,7 @@
 //!
 //! The way of a request: [`listen`] accepts it, [`telemetry`] numbers it, [`security`] sets the
 //! headers, [`limits`] gives it a task and a time limit, [`security`] refuses other origins,
-//! [`session`] finds out who asks, and then a page ([`frame`], [`sign_in`]), a call
+//! [`session`] or, in the operations API, [`bearer`] finds out who asks, and then a page ([`frame`], [`sign_in`]), a call
 //! ([`crate::calls`]) or the operations API ([`api`]) answers.
 
 pub mod accounts;
@@ -10,6 +10,7 @@ mod answer;
 pub mod api;
 mod assets;
 pub mod audit;
+mod bearer;
 pub mod commands;
 pub mod config;
 mod confirm;
@@ -24,6 +25,7 @@ mod session;
 mod sign_in;
 pub mod telemetry;
 mod throttle;
+mod tokens;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,6 +59,7 @@ pub struct Services {
     accounts: Accounts,
     passwords: Passwords,
     throttle: Throttle,
+    wrong_tokens: Throttle,
     assets: Assets,
     clock: Clock,
     random: Random,
@@ -102,6 +105,7 @@ impl Services {
             accounts,
             passwords: Passwords::new(Arc::clone(&random))?,
             throttle: Throttle::default(),
+            wrong_tokens: Throttle::default(),
             assets: Assets::read(&site)?,
             clock,
             random,

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -16,8 +16,10 @@ use tower_sessions_sqlx_store::SqliteStore;
 
 use super::answer::Failure;
 use super::frame::Frame;
-use super::session::{self, Visitor};
-use super::{App, accounts, api, assets, limits, overview, secret, security, sign_in, telemetry};
+use super::session::{self, Visitor, Way};
+use super::{
+    App, accounts, api, assets, bearer, limits, overview, secret, security, sign_in, telemetry, tokens,
+};
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
 
@@ -54,6 +56,8 @@ fn guarded(app: &App) -> Router<App> {
         .route("/secret/rehearse", post(secret::rehearse))
         .route("/secret/repair", post(secret::repair))
         .route("/secret/schedule", post(secret::schedule))
+        .route("/tokens", get(tokens::page).post(tokens::create))
+        .route("/tokens/revoke", post(tokens::revoke))
         .route("/api/calls/{name}", post(call))
         .merge(api::routes())
         .fallback(missing)
@@ -61,6 +65,7 @@ fn guarded(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), session::guard))
         .layer(sessions(app))
         .layer(from_fn_with_state(app.clone(), session::take_back_whole))
+        .layer(from_fn(bearer::alone))
         .layer(RequestBodyLimitLayer::new(app.limits.body))
         .layer(from_fn_with_state(app.clone(), security::same_origin))
         .layer(from_fn_with_state(app.clone(), limits::detached))
@@ -99,12 +104,16 @@ async fn overview_page(State(app): State<App>, frame: Frame) -> Response {
 async fn call(State(app): State<App>, request: Request) -> Response {
     let json = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json");
     let visitor = request.extensions().get::<Visitor>().cloned();
-    let (true, Some(visitor)) = (json, visitor) else {
+    let sign_in = visitor.and_then(|visitor| match visitor.way {
+        Way::SignIn(sign_in) => Some(sign_in),
+        Way::Token(_) => None,
+    });
+    let (true, Some(sign_in)) = (json, sign_in) else {
         let problem = Problem::new(ProblemKind::Invalid, "A call is JSON.");
         return Failure::call(problem).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
     };
     let most = app.limits.body;
-    let context = move || provide_context(Caller { app: app.clone(), sign_in: visitor.sign_in.clone() });
+    let context = move || provide_context(Caller { app: app.clone(), sign_in: sign_in.clone() });
     let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
     if response.status().is_success() {
         return response;
@@ -134,14 +143,15 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 /// In the sandbox `localhost` and `127.0.0.1` lead to the same portal but are different origins with
-/// different cookies: everybody is sent to the one in the public URL. Not elsewhere: there a proxy
-/// may change the host.
+/// different cookies: everybody is sent to the one in the public URL, but for who comes with a token.
+/// Not elsewhere: there a proxy may change the host.
 async fn one_name(State(app): State<App>, request: Request, next: Next) -> Response {
     let host = |headers: &HeaderMap| {
         headers.get(header::HOST).and_then(|host| host.to_str().ok().map(str::to_owned))
     };
     let other = host(request.headers()).is_some_and(|host| host != app.public_url.authority());
-    if app.sandbox && other && request.method() == axum::http::Method::GET {
+    let reads = request.method() == axum::http::Method::GET;
+    if app.sandbox && other && reads && !bearer::carries(&request) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::temporary(&format!("{}{path}", app.public_url)).into_response();
     }

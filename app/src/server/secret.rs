@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::answer::{Failure, status_of};
 use super::frame::Frame;
-use super::session::Visitor;
+use super::session::{Visitor, Way};
 use super::sign_in::Caller;
 use super::{App, confirm};
 use crate::pages::secret::{Forms, SecretScreen, TypedSchedule};
@@ -94,9 +94,13 @@ where
     }
 }
 
-/// Who is signed in, as the audit log names them.
+/// Who asks, as the audit log names them.
 pub fn actor(visitor: &Visitor, Caller(address): Caller) -> Actor {
-    Actor { name: visitor.email.clone(), role: visitor.role, address: Some(address.to_string()) }
+    let token = match &visitor.way {
+        Way::SignIn(_) => None,
+        Way::Token(token) => Some(token.clone()),
+    };
+    Actor { name: visitor.email.clone(), role: visitor.role, address: Some(address.to_string()), token }
 }
 
 /// `GET /secret`

@@ -3,7 +3,8 @@
 //! Server functions have no check of their own, so every request that is not a plain GET or HEAD has
 //! to come from the portal's own pages: `Origin` must be the public URL to the letter. Browsers send
 //! it with every POST (the referrer policy is `same-origin`, with `no-referrer` they would send
-//! `null`), so a request without it is no form of ours either.
+//! `null`), so a request without it is no form of ours either. Left out are requests that carry a token
+//! and no cookie; [`super::bearer`] says why.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -13,9 +14,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::problem::{Problem, ProblemKind};
 
-use super::App;
 use super::answer::Failure;
 use super::config::Origin;
+use super::{App, bearer};
 
 /// The number used once that this response's scripts carry.
 #[derive(Debug, Clone)]
@@ -67,6 +68,9 @@ fn content_policy(nonce: &str) -> String {
 
 /// Refuses what comes from elsewhere.
 pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    if bearer::without_cookie(&request) {
+        return next.run(request).await;
+    }
     match check_origin(request.method(), request.headers(), &app.public_url) {
         Ok(()) => next.run(request).await,
         Err(why) => {

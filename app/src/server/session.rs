@@ -1,5 +1,7 @@
 //! Who is asking: the session cookie, and the guard before everything that is not public.
 //!
+//! In the operations API a token may stand in the cookie's place ([`super::bearer`]).
+//!
 //! The cookie names a session record, the record names a row of `sign_ins`, and that row decides.
 //! Time limits: 8 hours in all, 30 minutes without use ([`super::accounts`]). Refreshing by itself
 //! is not use: a call says whether the person has touched the page since the last one.
@@ -17,11 +19,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::people::Role;
 use model::problem::{Problem, ProblemKind};
 use model::time::Timestamp;
+use model::tokens::UsedToken;
 use tower_sessions::Session;
 
-use super::App;
 use super::accounts::{Person, SignInId};
 use super::answer::Failure;
+use super::{App, bearer};
 use crate::pages::sign_in::Notice;
 
 /// The one thing in a session's record.
@@ -32,9 +35,9 @@ const SIGN_IN: &str = "sign_in";
 pub struct Visitor {
     /// The account's e-mail address.
     pub email: String,
-    /// Which sign-in this is.
-    pub sign_in: SignInId,
-    /// What they may do.
+    /// How they come in.
+    pub way: Way,
+    /// What they may do; with a token, no more than its scopes.
     pub role: Role,
     /// Whether the account has a password.
     pub has_password: bool,
@@ -49,6 +52,15 @@ pub struct Visitor {
 #[derive(Clone, Copy)]
 struct Status(StatusCode);
 
+/// How somebody comes in.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// By a sign-in, which the session's record names.
+    SignIn(SignInId),
+    /// With a token; in the operations API alone.
+    Token(UsedToken),
+}
+
 /// The cookie's name. The prefix makes browsers insist on https, the path `/` and no domain, so that
 /// no neighbouring host can plant one; over plain http (the sandbox) it can't be used.
 pub fn cookie_name(https: bool) -> &'static str {
@@ -57,6 +69,15 @@ pub fn cookie_name(https: bool) -> &'static str {
 
 /// Lets through who is signed in, and everybody to the sign-in pages.
 pub async fn guard(State(app): State<App>, session: Session, mut request: Request, next: Next) -> Response {
+    if bearer::carries(&request) {
+        return match bearer::admit(&app, &mut request).await {
+            Ok(visitor) => {
+                request.extensions_mut().insert(visitor);
+                next.run(request).await
+            }
+            Err(refusal) => refusal,
+        };
+    }
     let visitor = match visitor(&app, &session).await {
         Ok(visitor) => visitor,
         Err(problem) => return Failure::of(&request, &app, problem).into_response(),
@@ -64,7 +85,8 @@ pub async fn guard(State(app): State<App>, session: Session, mut request: Reques
     match visitor {
         Some(visitor) => {
             if !refreshes_itself(&request)
-                && let Err(problem) = app.accounts.touch(&visitor.sign_in).await
+                && let Way::SignIn(sign_in) = &visitor.way
+                && let Err(problem) = app.accounts.touch(sign_in).await
             {
                 return Failure::of(&request, &app, problem).into_response();
             }
@@ -167,8 +189,8 @@ async fn visitor(app: &App, session: &Session) -> Result<Option<Visitor>, Proble
         return Ok(None);
     };
     let Person { email, role, has_password, confirmed } = person;
-    let renew = Arc::default();
-    Ok(Some(Visitor { email, sign_in, role, has_password, confirmed, renew }))
+    let (way, renew) = (Way::SignIn(sign_in), Arc::default());
+    Ok(Some(Visitor { email, way, role, has_password, confirmed, renew }))
 }
 
 async fn current(session: &Session) -> Result<Option<SignInId>, Problem> {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod answers;
+mod client;
 mod confirming;
 mod guard;
 mod process;
@@ -11,6 +12,7 @@ mod secret;
 mod sessions;
 mod signing_in;
 mod slow;
+mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -8,7 +8,7 @@ use model::people::Role;
 
 use crate::{Answer, EMAIL, ORIGIN, PASSWORD, TestPortal, counting, request};
 
-const ELEVEN_MINUTES: i64 = 11 * 60_000;
+pub(crate) const ELEVEN_MINUTES: i64 = 11 * 60_000;
 
 impl TestPortal {
     /// Signs in somebody with that role, with the password or by link; the cookie.
@@ -43,7 +43,7 @@ pub const FORMS: [(&str, &str); 5] = [
     ("/secret/schedule", "schedule=rate(30+days)"),
     ("/secret/schedule", "off=yes"),
 ];
-const CALLS: [(&str, &str, &str); 5] = [
+pub(crate) const CALLS: [(&str, &str, &str); 5] = [
     ("POST", "/api/v1/secret/rotations", "{}"),
     ("POST", "/api/v1/secret/rehearsals", "{}"),
     ("POST", "/api/v1/secret/repairs", r#"{"token":"t","moves":[],"confirm":"c"}"#),

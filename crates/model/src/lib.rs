@@ -9,7 +9,7 @@
 //! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
 //! - [`check`]: what is looked at before an operation begins;
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
-//! - [`people`]: who does something, and what they may.
+//! - [`people`]: who does something, and what they may; [`tokens`]: what scripts show for it.
 
 pub mod check;
 pub mod courses;
@@ -24,3 +24,4 @@ pub mod rotation;
 pub mod stack;
 pub mod status;
 pub mod time;
+pub mod tokens;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tokens::{Scope, UsedToken};
+
 /// What somebody may do; each role may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,8 +41,17 @@ impl Role {
 pub struct Actor {
     /// The account's e-mail address.
     pub name: String,
-    /// What they may do.
+    /// What they may do; with a token, no more than its scopes.
     pub role: Role,
     /// The address they come from, where it is known.
     pub address: Option<String>,
+    /// The token they act with; none for somebody who is signed in.
+    pub token: Option<UsedToken>,
+}
+
+impl Actor {
+    /// Whether the token, if it is one, is good for this. Whoever is signed in needs none.
+    pub fn token_allows(&self, scope: Scope) -> bool {
+        self.token.as_ref().is_none_or(|token| token.scopes.allow(scope))
+    }
 }

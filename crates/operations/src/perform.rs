@@ -3,6 +3,7 @@
 
 use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
+use model::tokens::Scope;
 use serde::Serialize;
 
 use crate::audit::{Began, Ended};
@@ -15,6 +16,9 @@ pub trait Operation: Serialize + Send + Sync {
     const NAME: &'static str;
     /// Who may.
     const NEEDS: Role;
+    /// What a token must be good for. An operation that does not say so is nothing for a token of less
+    /// than all.
+    const SCOPE: Scope = Scope::Admin;
     /// What comes of it.
     type Output: Send;
 
@@ -39,13 +43,7 @@ impl Portal {
     /// `Forbidden` when they may not; what the journal says when it can't be written, and then the
     /// operation has not run; otherwise the operation's own.
     pub async fn perform<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Output, Problem> {
-        if actor.role < O::NEEDS {
-            let needs = O::NEEDS.name();
-            let message = format!("This needs the role {needs}; yours is {}.", actor.role.name());
-            tracing::warn!(operation = O::NAME, role = actor.role.name(), "refused for want of rights");
-            return Err(Problem::new(ProblemKind::Forbidden, message)
-                .with_next("Ask an administrator of this portal to do it, or for the role."));
-        }
+        authorise::<O>(actor)?;
         let arguments = serde_json::to_value(operation).map_err(|error| {
             tracing::error!(%error, operation = O::NAME, "an operation could not be written down");
             Problem::new(ProblemKind::Internal, "The operation could not be written down, so it was not run.")
@@ -59,4 +57,23 @@ impl Portal {
         }
         outcome
     }
+}
+
+/// Whether somebody may, with the token they act with if it is one.
+fn authorise<O: Operation>(actor: &Actor) -> Result<(), Problem> {
+    if let Some(token) = actor.token.as_ref().filter(|_| !actor.token_allows(O::SCOPE)) {
+        let (needs, has) = (O::SCOPE.name(), token.scopes.names());
+        tracing::warn!(operation = O::NAME, token = token.id, scopes = has, "refused for want of a scope");
+        let message = format!("This needs a token with the scope {needs}; this one has: {has}.");
+        return Err(Problem::new(ProblemKind::Forbidden, message)
+            .with_next("Make another on the portal's page \u{201c}Access tokens\u{201d}."));
+    }
+    if actor.role < O::NEEDS {
+        let needs = O::NEEDS.name();
+        let message = format!("This needs the role {needs}; yours is {}.", actor.role.name());
+        tracing::warn!(operation = O::NAME, role = actor.role.name(), "refused for want of rights");
+        return Err(Problem::new(ProblemKind::Forbidden, message)
+            .with_next("Ask an administrator of this portal to do it, or for the role."));
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::stack::ports::Ports;
 use crate::stack::state::State;
-use crate::stack::{Plan, Stack, aws_environment};
+use crate::stack::{ADMIN, Plan, Stack, aws_environment};
 use crate::workspace::{self, Workspace};
 use crate::{host_zip, site};
 
@@ -95,6 +95,9 @@ Lockkeeper is running. Ctrl-C stops it.
   Portal         {portal}
   Sign in        {link}
                  (good once and not for long; Enter prints another)
+  Access token   LOCKKEEPER_DATABASE={database} LOCKKEEPER_SANDBOX=1 \\
+                 {program} admin token --email {admin} --name me --scope admin
+                 (for {program} health --portal {portal} and others, see --help)
 
   HTTP API       {http}
                  curl {http}/courses
@@ -106,6 +109,9 @@ Lockkeeper is running. Ctrl-C stops it.
   State, logs    {folder}, {folder}/log",
         portal = stack.portal_url,
         link = stack.sign_in_link()?,
+        database = workspace::short(workspace, &state.database()),
+        program = workspace::short(workspace, stack.portal_binary()),
+        admin = ADMIN,
         http = world.http_api.trim_end_matches('/'),
         issuer = world.issuer,
         aws = world.aws_endpoint,

@@ -10,7 +10,7 @@ mod act;
 mod attention;
 mod history;
 mod preflight;
-mod proof;
+pub(crate) mod proof;
 mod repair;
 #[cfg(test)]
 mod sample;

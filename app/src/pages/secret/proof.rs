@@ -9,7 +9,7 @@ use crate::components::form::{Field, FieldText};
 
 impl Proof {
     /// Whether the form can be sent: nothing is missing that can't be typed in.
-    pub(super) fn is_possible(self) -> bool {
+    pub(crate) fn is_possible(self) -> bool {
         self != Self::RecentSignIn { fresh: false }
     }
 }

@@ -96,13 +96,13 @@ pub async fn confirm(asked: Asked, body: Body<Confirmation>) -> Result<StatusCod
     Ok(StatusCode::NO_CONTENT)
 }
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 /// Who asks for a change.
 pub struct Asked {
-    app: App,
-    visitor: Visitor,
-    caller: Caller,
+    pub(super) app: App,
+    pub(super) visitor: Visitor,
+    pub(super) caller: Caller,
 }
 
 impl FromRequestParts<App> for Asked {
@@ -142,6 +142,6 @@ fn begun(begun: Begun) -> Result<Response, Failure> {
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, place)], Json(begun)).into_response())
 }
 
-fn unreadable(rejection: JsonRejection) -> Failure {
+pub(super) fn unreadable(rejection: JsonRejection) -> Failure {
     Failure::api(Problem::new(ProblemKind::Invalid, rejection.body_text())).with_status(rejection.status())
 }

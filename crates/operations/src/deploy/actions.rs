@@ -12,6 +12,7 @@ use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::rollout::{Note, Outcome, Phase, Settled, Underway};
 use model::rotation::is_id;
+use model::tokens::Scope;
 
 use super::aws::{self, Alias};
 use super::details::{self, Details, NewCode, Object};
@@ -85,6 +86,7 @@ impl Portal {
 impl Operation for Deploy {
     const NAME: &'static str = "Deploy";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = Started;
 
     /// Checks, writes down on the alias that the rollout has begun, and what it is in the function's
@@ -181,6 +183,7 @@ fn code_of(code: &Code, sha256: Option<&str>, revision: Option<&str>) -> Result<
 impl Operation for PauseRollout {
     const NAME: &'static str = "PauseRollout";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ();
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<(), Problem> {
@@ -195,6 +198,7 @@ impl Operation for PauseRollout {
 impl Operation for ResumeRollout {
     const NAME: &'static str = "ResumeRollout";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ();
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<(), Problem> {
@@ -209,6 +213,7 @@ impl Operation for ResumeRollout {
 impl Operation for Promote {
     const NAME: &'static str = "Promote";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ();
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<(), Problem> {
@@ -235,6 +240,7 @@ fn still_ours(alias: &Alias, note: &Underway) -> Result<(), Problem> {
 impl Operation for RollBack {
     const NAME: &'static str = "RollBack";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ();
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<(), Problem> {
@@ -294,6 +300,7 @@ impl Operation for RollBack {
 impl Operation for SendRequests {
     const NAME: &'static str = "SendRequests";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = Sent;
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<Sent, Problem> {
@@ -320,6 +327,7 @@ impl Operation for SendRequests {
 impl Operation for PruneVersions {
     const NAME: &'static str = "PruneVersions";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = Pruned;
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<Pruned, Problem> {

@@ -14,6 +14,7 @@ use model::deploy::{
 use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::stack::Stack;
+use model::tokens::Scope;
 use serde_json::Value;
 
 use crate::aws::problem;
@@ -162,6 +163,7 @@ fn lets_in(policy: &str, api_id: &str) -> bool {
 impl Operation for PointIntegrationAtAlias {
     const NAME: &'static str = "PointIntegrationAtAlias";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = IntegrationChange;
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<IntegrationChange, Problem> {
@@ -217,6 +219,7 @@ async fn allow(lambda: &Lambda, stack: &Stack, uri: &str) -> Result<(), Problem>
 impl Operation for DeployApi {
     const NAME: &'static str = "DeployApi";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ApiDeployed;
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<ApiDeployed, Problem> {

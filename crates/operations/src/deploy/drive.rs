@@ -15,6 +15,7 @@ use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::rollout::{Note, Outcome, Phase, Settled, Underway};
 use model::time::Timestamp;
+use model::tokens::Scope;
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify};
 
@@ -198,7 +199,7 @@ impl Portal {
             decided => {
                 let step = step(note, details, alias, decided);
                 tracing::info!(rollout = note.rollout, step = step.step, why = step.why, "a rollout goes on");
-                let actor = Actor { name: note.by.clone(), role: Role::Operator, address: None };
+                let actor = Actor { name: note.by.clone(), role: Role::Operator, address: None, token: None };
                 self.perform(&actor, &step).await?;
                 Ok(Pace::Now)
             }
@@ -384,6 +385,7 @@ fn step(note: &Underway, details: Option<Details>, alias: Alias, decided: Step) 
 impl Operation for AdvanceRollout {
     const NAME: &'static str = "AdvanceRollout";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Deploy;
     type Output = ();
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<(), Problem> {

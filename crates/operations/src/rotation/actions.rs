@@ -12,6 +12,7 @@ use model::rotation::{
     Begun, LabelMove, RehearseRotation, RepairRotation, Repaired, RotateSecret, Scheduled, SecretDetail,
     SetRotationSchedule, is_id, token,
 };
+use model::tokens::Scope;
 
 use super::schedule::{Schedule, window};
 use crate::aws::problem;
@@ -21,6 +22,7 @@ use crate::portal::Portal;
 impl Operation for RotateSecret {
     const NAME: &'static str = "RotateSecret";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Rotate;
     type Output = Begun;
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<Begun, Problem> {
@@ -51,6 +53,7 @@ impl Operation for RotateSecret {
 impl Operation for RehearseRotation {
     const NAME: &'static str = "RehearseRotation";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Rotate;
     type Output = Begun;
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<Begun, Problem> {
@@ -75,6 +78,7 @@ impl Operation for RehearseRotation {
 impl Operation for SetRotationSchedule {
     const NAME: &'static str = "SetRotationSchedule";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Rotate;
     type Output = Scheduled;
 
     async fn run(&self, portal: &Portal, actor: &Actor) -> Result<Scheduled, Problem> {
@@ -104,6 +108,7 @@ impl Operation for SetRotationSchedule {
 impl Operation for RepairRotation {
     const NAME: &'static str = "RepairRotation";
     const NEEDS: Role = Role::Operator;
+    const SCOPE: Scope = Scope::Rotate;
     type Output = Repaired;
 
     async fn run(&self, portal: &Portal, _: &Actor) -> Result<Repaired, Problem> {

@@ -115,7 +115,7 @@ impl Watch {
 
 /// Somebody with that role.
 pub fn actor(name: &str, role: Role) -> Actor {
-    Actor { name: format!("{name}@example.com"), role, address: None }
+    Actor { name: format!("{name}@example.com"), role, address: None, token: None }
 }
 
 async fn portal(world: &World, ahead: &Arc<AtomicI64>, written: &Arc<Written>) -> Portal {

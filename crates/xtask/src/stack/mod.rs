@@ -30,6 +30,9 @@ use state::State;
 /// start, the portal opens a database.
 const READY: Duration = Duration::from_secs(120);
 
+/// The account that sign-in links are for.
+pub const ADMIN: &str = "admin@localhost";
+
 /// Any access key will do for the sandbox.
 const ACCESS_KEY: &str = "sandbox";
 
@@ -146,7 +149,7 @@ impl Stack {
     /// A link that signs an administrator in, once. Creates the administrator at the first call.
     pub fn sign_in_link(&self) -> Result<String> {
         let mut admin = portal_command(&self.portal_binary, &self.portal_environment);
-        admin.args(["admin", "link", "--email", "admin@localhost", "--create"]);
+        admin.args(["admin", "link", "--email", ADMIN, "--create"]);
         let printed = process::capture(&mut admin)?;
         let link = printed.lines().map(str::trim).find(|line| line.starts_with("http"));
         Ok(link.with_context(|| format!("no link in what the portal printed: {printed:?}"))?.to_owned())
@@ -199,7 +202,7 @@ fn portal_command(binary: &Path, environment: &BTreeMap<String, String>) -> Comm
 }
 
 fn portal_environment(plan: &Plan<'_>, world: &World) -> BTreeMap<String, String> {
-    let database = plan.state.folder().join("portal.db");
+    let database = plan.state.database();
     let variables = [
         ("LOCKKEEPER_ADDRESS", format!("{}:{}", Ipv4Addr::LOCALHOST, plan.ports.portal)),
         ("LOCKKEEPER_PUBLIC_URL", plan.ports.portal_url()),

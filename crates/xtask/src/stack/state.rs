@@ -54,6 +54,11 @@ impl State {
         &self.folder
     }
 
+    /// The portal's database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("portal.db")
+    }
+
     /// The log file of one program.
     pub fn log(&self, name: &str) -> PathBuf {
         self.folder.join("log").join(format!("{name}.log"))
