@@ -140,11 +140,11 @@ impl Api {
         self.send(Method::DELETE, path, None, Repeat::Safe).await.map(drop)
     }
 
-    /// `PUT path` with a file's bytes, sent once; `progress` is told how many are on their way.
+    /// `POST path` with a file's bytes, sent once; `progress` is told how many are on their way.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn put_bytes<T: DeserializeOwned>(
+    pub async fn post_bytes<T: DeserializeOwned>(
         &self,
         path: &str,
         media_type: &'static str,
@@ -153,7 +153,8 @@ impl Api {
     ) -> Result<T, Stop> {
         let limit = LIMIT + Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
         let upload = Upload { rest: bytes, sent: 0, progress: Box::new(progress) };
-        let request = self.http.put(self.at(path)?).header(CONTENT_TYPE, media_type).body(Body::wrap(upload));
+        let request =
+            self.http.post(self.at(path)?).header(CONTENT_TYPE, media_type).body(Body::wrap(upload));
         match self.answer(request, limit).await {
             Tried::Answered(bytes) => understood(&bytes),
             Tried::Passing(stop, _) | Tried::Final(stop) => Err(stop),

@@ -4,7 +4,7 @@
 //!   [`retry`]: what is tried again, and when;
 //! - [`stop`]: how a command ends, and the exit codes;
 //! - [`output`]: tables for people, JSON for scripts;
-//! - [`health`], [`rotate`], [`tokens`]: one command each.
+//! - [`health`], [`rotate`], [`deploy`], [`tokens`]: the commands.
 //!
 //! What a command found out goes to standard output, what it tells meanwhile to standard error. It keeps
 //! nothing, and the token comes from the environment or a file, never from an argument, which every user
@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod api;
+pub mod deploy;
 pub mod health;
 pub mod output;
 pub mod retry;
@@ -42,6 +43,10 @@ pub enum Command {
     Health(health::Arguments),
     /// Rotate the database's secret now.
     Rotate(rotate::Arguments),
+    /// Put new code before users, step by step; ends with 6 when it was taken back.
+    Deploy(Box<deploy::Arguments>),
+    /// Go back to the version that had the requests before, at once.
+    Rollback(deploy::BackArguments),
     /// Your access tokens.
     Token(tokens::Arguments),
 }
@@ -90,6 +95,14 @@ pub async fn run(command: Command, tools: &Tools) -> ExitCode {
             let output = arguments.connection.output();
             (output, rotate::run(arguments, tools).await)
         }
+        Command::Deploy(arguments) => {
+            let output = arguments.connection.output();
+            (output, deploy::run(*arguments, tools).await)
+        }
+        Command::Rollback(arguments) => {
+            let output = arguments.connection.output();
+            (output, deploy::back(arguments, tools).await)
+        }
         Command::Token(arguments) => {
             let output = arguments.connection.output();
             (output, tokens::run(arguments, tools).await)
@@ -119,6 +132,13 @@ pub fn connect(connection: &Connection, tools: &Tools) -> Result<Api, Stop> {
         None => None,
     };
     Api::new(portal, &token, ca.as_deref(), tools)
+}
+
+/// 32 hexadecimal digits: an id of our own choice, so that a request that is sent again is the same one.
+fn new_id(tools: &Tools) -> String {
+    let mut bytes = [0_u8; 16];
+    (tools.random)(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn token(connection: &Connection) -> Result<String, Stop> {

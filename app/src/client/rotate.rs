@@ -11,7 +11,7 @@ use super::api::{Api, Pace};
 use super::output::Output;
 use super::retry::Repeat;
 use super::stop::{Exit, Stop};
-use super::{Connection, Tools, connect};
+use super::{Connection, Tools, connect, new_id};
 use crate::components::words;
 
 /// What `rotate` can be told.
@@ -47,13 +47,6 @@ pub async fn run(arguments: Arguments, tools: &Tools) -> Result<(), Stop> {
         RotationState::Done => Ok(()),
         _ => Err(why(&rotation)),
     }
-}
-
-/// 32 hexadecimal digits.
-fn new_id(tools: &Tools) -> String {
-    let mut bytes = [0_u8; 16];
-    (tools.random)(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn watch(api: &Api, token: &str, limit: Duration, output: Output) -> Result<Rotation, Stop> {

@@ -17,7 +17,7 @@ use super::accounts::Accounts;
 use super::accounts::tokens::{self, TokenText};
 use super::answer::{Failure, status_of};
 use super::frame::Frame;
-use super::secret::{actor, perform};
+use super::secret::{Performed, actor, perform};
 use super::session::Visitor;
 use super::sign_in::Caller;
 use super::{App, confirm};
@@ -201,7 +201,7 @@ pub async fn create(
             })?;
         confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
         let asked = CreateToken { name: form.name, scopes, hours: Some(hours) };
-        perform(&app, actor(&visitor, caller), Create::new(asked, &app.accounts)?).await
+        perform(&app, actor(&visitor, caller), Create::new(asked, &app.accounts)?).await?.done()
     };
     match outcome.await {
         Ok((token, text)) => {
@@ -232,7 +232,7 @@ pub async fn revoke(
     Form(RevokeForm { id }): Form<RevokeForm>,
 ) -> Response {
     let outcome = match Revoke::new(RevokeToken { id }, &app.accounts) {
-        Ok(operation) => perform(&app, actor(&visitor, caller), operation).await,
+        Ok(operation) => perform(&app, actor(&visitor, caller), operation).await.and_then(Performed::done),
         Err(problem) => Err(problem),
     };
     match outcome {

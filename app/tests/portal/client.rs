@@ -17,7 +17,7 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, put};
+use axum::routing::{get, post};
 use model::people::Role;
 use model::time::Timestamp;
 use model::tokens::{MOST_TOKENS, Scope};
@@ -198,14 +198,16 @@ async fn an_upload_arrives_whole_and_tells_how_far_it_is() {
         let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
         axum::Json((length, token, sum))
     };
-    let url = on_a_port(Router::new().route("/api/v1/upload", put(arrived))).await;
+    let url = on_a_port(Router::new().route("/api/v1/upload", post(arrived))).await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
     let sum: u64 = bytes.iter().map(|byte| u64::from(*byte)).sum();
     let steps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&steps);
     let progress = move |sent| seen.lock().unwrap().push(sent);
-    let answer: (String, String, u64) =
-        api(&url).put_bytes("/api/v1/upload", "application/zip", Bytes::from(bytes), progress).await.unwrap();
+    let answer: (String, String, u64) = api(&url)
+        .post_bytes("/api/v1/upload", "application/zip", Bytes::from(bytes), progress)
+        .await
+        .unwrap();
     assert_eq!(answer, ("300000".to_owned(), "Bearer lk_test".to_owned(), sum));
     assert_eq!(*steps.lock().unwrap(), [65_536, 131_072, 196_608, 262_144, 300_000]);
 }
