@@ -131,7 +131,7 @@ impl Api {
             ids,
             method,
             route,
-            started,
+            took: started.elapsed(),
             at,
             cold_start,
             status: response.status().as_u16(),

@@ -1,8 +1,9 @@
 //! What is left behind of a request: a line in the log, its figures for CloudWatch, and its calls in
 //! the trace.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 
 use crate::api::millis;
 use crate::config::Config;
@@ -29,8 +30,8 @@ pub struct Report<'a> {
     pub method: &'a str,
     /// Its route, if one was found.
     pub route: Option<&'static Route>,
-    /// When it began, on the clock that only goes forward.
-    pub started: Instant,
+    /// How long its answer took, on the clock that only goes forward.
+    pub took: Duration,
     /// When it began, on the wall clock.
     pub at: DateTime<Utc>,
     /// Whether it was the environment's first.
@@ -46,7 +47,7 @@ impl Report<'_> {
     pub fn write(&self, error: Option<&str>, config: &Config, tracer: Option<&Tracer>, trace: Option<&str>) {
         let route = self.route.map(|route| format!("{} {}", route.method, route.path));
         self.line(route.as_deref(), error);
-        metrics::write(self, route.as_deref(), &config.function_name);
+        metrics::write(self, route.as_deref(), &config.function_name, &config.function_version);
         if let (Some(tracer), Some(trace)) = (tracer, trace) {
             tracer.tell(trace, &self.cost.spans);
         }
@@ -61,7 +62,7 @@ impl Report<'_> {
                     method = self.method,
                     route,
                     status = self.status,
-                    durationMs = millis(self.started.elapsed()),
+                    durationMs = millis(self.took),
                     sqlMs = millis(self.cost.time),
                     sqlRoundTrips = self.cost.round_trips,
                     sqlConnects = self.cost.connects,

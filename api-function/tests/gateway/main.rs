@@ -6,10 +6,13 @@
 
 #[path = "../../../crates/sandbox/tests/world/python.rs"]
 mod python;
+#[path = "../../../crates/sandbox/tests/world/zips.rs"]
+mod zips;
 
 mod rotation;
 #[cfg(target_os = "linux")]
 mod rotation_killed;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

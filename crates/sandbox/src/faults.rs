@@ -71,6 +71,13 @@ pub enum At {
         /// What happens.
         effect: FunctionEffect,
     },
+    /// A change of a function's code or configuration that was accepted. Dry runs are none.
+    Update {
+        /// The function's name.
+        name: String,
+        /// What happens.
+        effect: UpdateEffect,
+    },
 }
 
 /// What happens to a call of the AWS endpoint.
@@ -123,6 +130,15 @@ pub enum FunctionEffect {
     Crash,
     /// The event is handed over this many milliseconds late, inside the function's duration.
     Slow(u64),
+}
+
+/// What happens to a change of a function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateEffect {
+    /// It ends as `Failed`, with this `LastUpdateStatusReasonCode` (`SubnetOutOfIPAddresses`,
+    /// `EniLimitExceeded`, `KMSKeyAccessDenied`, ...), and what ran before goes on.
+    Fail(String),
 }
 
 /// The rules in force.
@@ -197,6 +213,14 @@ impl Faults {
         })
     }
 
+    /// What is to happen to this change of a function.
+    pub fn update(&self, random: &Random, name: &str) -> Option<UpdateEffect> {
+        self.first(random, |at| match at {
+            At::Update { name: n, effect } if n == name => Some(effect.clone()),
+            _ => None,
+        })
+    }
+
     fn first<T>(&self, random: &Random, applies: impl Fn(&At) -> Option<T>) -> Option<T> {
         let mut rules = lock(&self.0);
         for (_, fault, seen) in rules.iter_mut() {
@@ -245,5 +269,11 @@ mod tests {
             fault.at,
             At::Aws { service: "lambda".into(), operation: None, effect: AwsEffect::Delay(250) }
         );
+        let fault: Fault = serde_json::from_str(
+            r#"{"at":{"target":"update","name":"f","effect":{"fail":"EniLimitExceeded"}},"times":1}"#,
+        )
+        .unwrap();
+        let effect = UpdateEffect::Fail("EniLimitExceeded".into());
+        assert_eq!(fault, Fault::once(At::Update { name: "f".into(), effect }));
     }
 }

@@ -160,12 +160,14 @@ impl Sandbox {
         secrets.record_in(trail.clone());
         let apis = ApiGateway::open(context.clone())?;
         apis.set_port(addresses.http.port());
+        apis.record_in(trail.clone());
         let options = LambdaOptions {
             endpoint_url: format!("http://{}", addresses.aws),
             idle_seconds: config.idle_seconds,
             account_concurrency: config.account_concurrency,
         };
         let lambda = Lambda::open(context.clone(), logs.clone(), metrics.clone(), options)?;
+        lambda.record_in(trail.clone());
         let server = TdsServer::open(context.clone(), &admin_password)?;
         fs::write(context.path("ca.pem"), server.ca_pem())?;
 

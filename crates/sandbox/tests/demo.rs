@@ -1,23 +1,35 @@
-//! The demo world's rotation: what an older world becomes, and what a restart leaves alone.
+//! The demo world's rotation: what an older world becomes, and what a restart leaves alone. And its HTTP
+//! API: what moving the integration from one qualifier to another takes.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod world;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
+use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
+use aws_sdk_lambda::client::Waiters;
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use aws_sdk_secretsmanager::Client;
-use sandbox::demo::{MASTER_SECRET_ID, SECRET_ID};
+use sandbox::demo::{FUNCTION, MASTER_SECRET_ID, SECRET_ID};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use world::World;
 
-async fn client(world: &World) -> Client {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+/// How long an update may take.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+async fn config(world: &World) -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(world.sandbox.aws_endpoint())
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .load()
-        .await;
-    Client::new(&config)
+        .await
+}
+
+async fn client(world: &World) -> Client {
+    Client::new(&config(world).await)
 }
 
 /// The value of a label and its version.
@@ -71,5 +83,98 @@ async fn an_older_world_learns_to_rotate_and_a_restart_disturbs_nothing() {
     assert_eq!((Some(hanging.as_str()), &half_done["port"]), (pending.version_id(), &port));
     let held = client(&world).await.describe_secret().secret_id(SECRET_ID).send().await.unwrap();
     assert_eq!(held.rotation_enabled(), Some(false));
+    world.sandbox.stop().await;
+}
+
+/// The status that `GET /status` of the HTTP API is answered with.
+async fn status(world: &World) -> u16 {
+    let mut stream = TcpStream::connect(world.sandbox.addresses().http).await.unwrap();
+    let request = b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_integration_needs_a_permission_on_its_very_qualifier_and_a_deployment() {
+    let world = Box::pin(World::build()).await;
+    let config = config(&world).await;
+    let (apis, lambda) = (aws_sdk_apigatewayv2::Client::new(&config), aws_sdk_lambda::Client::new(&config));
+    let api = world.demo.api_id.as_str();
+    let integrations = apis.get_integrations().api_id(api).send().await.unwrap();
+    let [integration] = integrations.items() else { panic!("{integrations:?}") };
+    let live = integration.integration_uri().unwrap().to_owned();
+    assert!(live.contains(":live"), "{live}");
+    let point_at = |uri: &str| {
+        let update = apis.update_integration().api_id(api).integration_uri(uri);
+        update.integration_id(integration.integration_id().unwrap()).send()
+    };
+    let stage = || apis.get_stage().api_id(api).stage_name("$default").send();
+    let unqualified = live.replace(":live", "");
+    assert_eq!(status(&world).await, 200);
+
+    // The stage deploys itself: what the integration names is asked at once, and has no permission.
+    point_at(&unqualified).await.unwrap();
+    assert_eq!(status(&world).await, 500);
+    let permit = lambda.add_permission().function_name(FUNCTION).statement_id("api");
+    let permit = permit.action("lambda:InvokeFunction").principal("apigateway.amazonaws.com");
+    permit.source_arn(format!("arn:aws:execute-api:eu-west-1:123456789012:{api}/*")).send().await.unwrap();
+    assert_eq!(status(&world).await, 200);
+    let automatic = stage().await.unwrap();
+    let serving = automatic.deployment_id().unwrap().to_owned();
+    let said = automatic.last_deployment_status_message().unwrap();
+    assert_eq!(said, format!("Successfully deployed stage with deployment ID '{serving}'"));
+
+    // It no longer does: the alias is not asked before a deployment is made.
+    apis.update_stage().api_id(api).stage_name("$default").auto_deploy(false).send().await.unwrap();
+    let policy = lambda.remove_permission().function_name(FUNCTION).qualifier("live");
+    let held = lambda.get_policy().function_name(FUNCTION).qualifier("live").send().await.unwrap();
+    let held: Value = serde_json::from_str(held.policy().unwrap()).unwrap();
+    policy.statement_id(held["Statement"][0]["Sid"].as_str().unwrap()).send().await.unwrap();
+    point_at(&live).await.unwrap();
+    assert_eq!(status(&world).await, 200, "still the unqualified function");
+    assert_eq!(stage().await.unwrap().deployment_id(), Some(serving.as_str()));
+    let made = apis.create_deployment().api_id(api).stage_name("$default").send().await.unwrap();
+    assert_eq!(made.deployment_status().unwrap().as_str(), "DEPLOYED");
+    assert_eq!(stage().await.unwrap().deployment_id(), made.deployment_id());
+    assert_eq!(status(&world).await, 500, "the alias has lost its permission");
+    let trail = aws_sdk_cloudtrail::Client::new(&config);
+    let last = async |name: &str| {
+        let attribute = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName);
+        let attribute = attribute.attribute_value(name).build().unwrap();
+        let found = trail.lookup_events().lookup_attributes(attribute).send().await.unwrap();
+        serde_json::from_str::<Value>(found.events()[0].cloud_trail_event().unwrap()).unwrap()
+    };
+    let pointed = last("UpdateIntegration").await;
+    assert_eq!(pointed["requestParameters"]["apiId"], api);
+    assert_eq!(pointed["requestParameters"]["integrationUri"], live.as_str());
+    let deployed = last("CreateDeployment").await;
+    assert_eq!(deployed["requestParameters"]["stageName"], "$default");
+    assert_eq!(deployed["responseElements"]["deploymentId"].as_str(), made.deployment_id());
+    let permit = lambda.add_permission().function_name(FUNCTION).qualifier("live").statement_id("again");
+    let permit = permit.action("lambda:InvokeFunction").principal("apigateway.amazonaws.com");
+    permit.source_arn(format!("arn:aws:execute-api:eu-west-1:123456789012:{api}/*")).send().await.unwrap();
+    assert_eq!(status(&world).await, 200);
+    world.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_leaves_a_rollout_where_it_is() {
+    let world = Box::pin(World::build()).await;
+    let lambda = aws_sdk_lambda::Client::new(&config(&world).await);
+    lambda.update_function_configuration().function_name(FUNCTION).timeout(9).send().await.unwrap();
+    lambda.wait_until_function_updated_v2().function_name(FUNCTION).wait(WAIT).await.unwrap();
+    let second = lambda.publish_version().function_name(FUNCTION).send().await.unwrap();
+    assert_eq!(second.version(), Some("2"));
+    let weights = AliasRoutingConfiguration::builder().additional_version_weights("2", 0.1).build();
+    let moved = lambda.update_alias().function_name(FUNCTION).name("live").routing_config(weights);
+    let moved = moved.send().await.unwrap();
+
+    world.sandbox.stop().await;
+    let world = Box::pin(World::build_in(world.folder)).await;
+    let lambda = aws_sdk_lambda::Client::new(&config(&world).await);
+    let alias = lambda.get_alias().function_name(FUNCTION).name("live").send().await.unwrap();
+    assert_eq!(alias.revision_id(), moved.revision_id());
     world.sandbox.stop().await;
 }

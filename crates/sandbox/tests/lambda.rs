@@ -19,5 +19,7 @@ mod rotations;
 mod rotations_in_faults;
 #[path = "lambda/rotations_in_time.rs"]
 mod rotations_in_time;
+#[path = "lambda/trail.rs"]
+mod trail;
 #[path = "lambda/world.rs"]
 mod world;

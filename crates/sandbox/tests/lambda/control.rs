@@ -404,6 +404,20 @@ async fn concurrency_and_tags() {
         400,
         "Tags on function aliases and versions"
     );
+    for (key, value) in [("a b:/=+-@_.", "Schleuse Nr. ٣"), ("日本", "")] {
+        client.tag_resource().resource(ARN).tags(key, value).send().await.unwrap();
+        client.untag_resource().resource(ARN).tag_keys(key).send().await.unwrap();
+    }
+    for (key, value) in
+        [("k", "a,b"), ("k", "{\"a\":1}"), ("k", "10%"), ("k", "a\tb"), ("k;", "v"), ("k", "a\nb")]
+    {
+        refused!(
+            client.tag_resource().resource(ARN).tags(key, value),
+            "InvalidParameterValueException",
+            400,
+            "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"
+        );
+    }
     refused!(client.list_tags().resource(format!("{ARN}x")), "ResourceNotFoundException", 404, "function:fx");
     refused!(client.list_layers(), "SandboxUnsupported", 501, "layers");
     world.stop().await;

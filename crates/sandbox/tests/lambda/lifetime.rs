@@ -8,11 +8,12 @@ use std::time::Duration;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus, State};
 use chrono::TimeDelta;
+use sandbox::faults::{At, Fault, UpdateEffect};
 use sandbox::services::lambda::Invocation;
 use serde_json::json;
 
 use crate::refused;
-use crate::world::{Plan, World, other_zip, process_state, until};
+use crate::world::{Plan, World, bootstrap_zip, other_zip, process_state, until};
 
 async fn pid(world: &World, function: &str) -> u64 {
     world.ask(function, json!({"do": "about"})).await["pid"].as_u64().unwrap()
@@ -73,6 +74,65 @@ async fn the_old_code_serves_until_an_update_has_settled() {
     world.clock.advance(TimeDelta::seconds(5));
     assert_ne!(pid(&world, "f").await, old);
     until("the old environment ends", || process_state(old).is_none()).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_update_that_fails_leaves_the_old_code_serving() {
+    const REASON: &str = "one or more configured subnets has no available IP addresses";
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { settling: TimeDelta::seconds(5), ..Plan::default() };
+    let world = World::start(folder.path(), plan).await;
+    world.function("f").await;
+    world.clock.advance(TimeDelta::seconds(5));
+    let old = pid(&world, "f").await;
+    let fault = |code: &str| {
+        let effect = UpdateEffect::Fail(code.to_owned());
+        world.context.faults.add(Fault::once(At::Update { name: "f".into(), effect })).unwrap();
+    };
+    let update = || world.client.update_function_code().function_name("f").zip_file(Blob::new(other_zip()));
+    let now = || async { world.client.get_function_configuration().function_name("f").send().await.unwrap() };
+    fault("SubnetOutOfIPAddresses");
+    // Neither of these is an update, so the fault waits for the one that is.
+    update().dry_run(true).send().await.unwrap();
+    update().revision_id("stale").send().await.unwrap_err();
+    let begun = update().send().await.unwrap();
+    assert_eq!(begun.last_update_status(), Some(&LastUpdateStatus::InProgress));
+    world.clock.advance(TimeDelta::seconds(5));
+    let failed = now().await;
+    assert_eq!(failed.state(), Some(&State::Active));
+    assert_eq!(failed.last_update_status(), Some(&LastUpdateStatus::Failed));
+    let code = failed.last_update_status_reason_code().unwrap();
+    assert_eq!(code.as_str(), "SubnetOutOfIPAddresses");
+    assert!(failed.last_update_status_reason().unwrap().contains(REASON));
+    assert_eq!(pid(&world, "f").await, old, "the old code serves");
+    let publish = || world.client.publish_version().function_name("f");
+    refused!(publish(), "ResourceConflictException", 409, "Failed");
+
+    // A second failure does not make the first one's code serve.
+    fault("EniLimitExceeded");
+    world.client.update_function_configuration().function_name("f").timeout(9).send().await.unwrap();
+    world.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(now().await.last_update_status_reason_code().unwrap().as_str(), "EniLimitExceeded");
+    assert_eq!(pid(&world, "f").await, old);
+
+    update().send().await.unwrap();
+    world.clock.advance(TimeDelta::seconds(5));
+    let good = now().await;
+    assert_eq!(good.last_update_status(), Some(&LastUpdateStatus::Successful));
+    assert_eq!(good.last_update_status_reason_code(), None);
+    assert_ne!(pid(&world, "f").await, old);
+
+    // What is published in the same call is a version that can't be made.
+    fault("KMSKeyAccessDenied");
+    let update = world.client.update_function_code().function_name("f").zip_file(Blob::new(bootstrap_zip()));
+    let published = update.publish(true).send().await.unwrap();
+    assert_eq!((published.version(), published.state()), (Some("1"), Some(&State::Pending)));
+    world.clock.advance(TimeDelta::seconds(5));
+    let version = world.client.get_function_configuration().function_name("f:1").send().await.unwrap();
+    assert_eq!(version.state(), Some(&State::Failed));
+    assert_eq!(version.state_reason_code().unwrap().as_str(), "KMSKeyAccessDenied");
+    refused!(world.client.invoke().function_name("f:1"), "ResourceConflictException", 409, "state: Failed");
     world.stop().await;
 }
 

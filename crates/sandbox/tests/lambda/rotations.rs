@@ -223,6 +223,8 @@ async fn cloudtrail_tells_what_was_changed_by_whom() {
     let names: Vec<_> = found.events().iter().rev().filter_map(|event| event.event_name()).collect();
     let expected = [
         "CreateSecret",
+        "CreateFunction20150331",
+        "AddPermission20150331v2",
         "RotateSecret",
         "RotationStarted",
         "PutSecretValue",

@@ -79,6 +79,7 @@ impl World {
         let trail = CloudTrail::open(context.clone()).unwrap();
         let secrets = SecretsManager::open(context.clone()).unwrap();
         secrets.record_in(trail.clone());
+        lambda.record_in(trail.clone());
         secrets.rotate_with(lambda.clone(), stop.clone());
         let services: Vec<Arc<dyn Service>> = vec![lambda.clone(), logs, metrics, secrets, trail];
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::expect_used)]
 
 mod python;
+pub mod zips;
 
 use std::path::{Path, PathBuf};
 

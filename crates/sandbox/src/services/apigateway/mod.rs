@@ -15,6 +15,7 @@ pub mod route_key;
 mod routes;
 pub mod stages;
 mod tagging;
+mod trail;
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -25,12 +26,14 @@ use self::model::State;
 use crate::aws::{AwsError, Call, Protocol, Reply, Route, Service};
 use crate::context::Context;
 use crate::persisted::Persisted;
+use crate::services::cloudtrail::CloudTrail;
 
 /// The HTTP APIs of the account.
 pub struct ApiGateway {
     context: Arc<Context>,
     state: Persisted<State>,
     port: OnceLock<u16>,
+    trail: OnceLock<Arc<CloudTrail>>,
 }
 
 impl ApiGateway {
@@ -40,7 +43,7 @@ impl ApiGateway {
     /// When the state can't be read.
     pub fn open(context: Arc<Context>) -> io::Result<Arc<Self>> {
         let state = Persisted::open(&context.path("apigateway.json"))?;
-        Ok(Arc::new(Self { context, state, port: OnceLock::new() }))
+        Ok(Arc::new(Self { context, state, port: OnceLock::new(), trail: OnceLock::new() }))
     }
 
     /// Says on which port of this machine the data plane listens, so that `ApiEndpoint` names an
@@ -177,6 +180,8 @@ impl Service for ApiGateway {
             "GetTags" => tagging::get,
             other => return Err(AwsError::unsupported(format_args!("apigateway {other}"))),
         };
-        operation(&self, &call)
+        let answer = operation(&self, &call);
+        self.record(&call, &answer);
+        answer
     }
 }

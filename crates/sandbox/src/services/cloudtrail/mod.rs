@@ -2,8 +2,8 @@
 //! services did by themselves. `LookupEvents` is all there is of it; trails, lakes and insights are
 //! refused by name.
 //!
-//! Recorded are the calls that the services tell of (so far Secrets Manager's that change something,
-//! and its rotations). As on AWS, an event is 90 days old at most; here there is a bound on their
+//! Recorded are the calls that the services tell of: those of Secrets Manager, Lambda and API Gateway
+//! that change something, and rotations. As on AWS, an event is 90 days old at most; here there is a bound on their
 //! number as well. Two things differ: an event is there at once, where AWS takes minutes; and the
 //! answer carries one access key's identity for all callers that sign with a long-lived key, and
 //! another for functions, whose keys are temporary ones.
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::SecondsFormat;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use self::store::{Entry, Store};
 use crate::aws::{AwsError, Call, Protocol, Reply, Service};
@@ -34,6 +34,8 @@ pub struct CloudTrail {
 pub struct ApiCall<'a> {
     /// The call.
     pub call: &'a Call,
+    /// What the event is called: mostly as the operation.
+    pub name: &'a str,
     /// The service, for example `secretsmanager.amazonaws.com`.
     pub source: &'static str,
     /// Whether the call only reads.
@@ -77,7 +79,7 @@ impl CloudTrail {
             event["errorMessage"] = error.message.clone().into();
         }
         let entry = Entry {
-            name: &call.operation,
+            name: told.name,
             source: told.source,
             read_only: told.read_only,
             username: Some(user(&call.access_key)),
@@ -159,6 +161,36 @@ impl CloudTrail {
             "accountId": account, "accessKeyId": access_key, "userName": "sandbox",
         })
     }
+}
+
+/// Members whose own members are somebody's words and no names of AWS's.
+const MAPS: [&str; 2] = ["Tags", "AdditionalVersionWeights"];
+
+/// An object's members that may be seen, as CloudTrail writes them: the first letter small, an ARN all
+/// small.
+pub(super) fn lowered(object: &Json, seen: impl Fn(&str) -> bool) -> Map<String, Json> {
+    let members = object.as_object().into_iter().flatten().filter(|(name, _)| seen(name));
+    let inner = |name: &str, value: &Json| match value {
+        Json::Object(_) if MAPS.contains(&name) => value.clone(),
+        other => inner(other),
+    };
+    members.map(|(name, value)| (lower(name), inner(name, value))).collect()
+}
+
+fn inner(value: &Json) -> Json {
+    match value {
+        Json::Object(_) => Json::Object(lowered(value, |_| true)),
+        Json::Array(list) => list.iter().map(inner).collect(),
+        other => other.clone(),
+    }
+}
+
+fn lower(name: &str) -> String {
+    if name == "ARN" {
+        return "arn".to_owned();
+    }
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_lowercase().to_string() + letters.as_str()).unwrap_or_default()
 }
 
 /// The keys that execution environments are given begin so, as on AWS.

@@ -30,6 +30,37 @@ pub(super) fn pending() -> AwsError {
     )
 }
 
+/// The version could not be made, or the function's last change did not take effect.
+pub(super) fn failed() -> AwsError {
+    conflict(
+        "The operation cannot be performed at this time. The function is currently in the following state: \
+         Failed",
+    )
+}
+
+/// Why an update failed, in words: AWS's for the codes that a function in a VPC meets.
+pub(super) fn update_failed(code: &str) -> String {
+    match code {
+        "SubnetOutOfIPAddresses" => {
+            "Lambda was not able to set up VPC access for the Lambda function because one or more configured \
+             subnets has no available IP addresses."
+        }
+        "EniLimitExceeded" => {
+            "Lambda was not able to create an elastic network interface in the VPC, specified as part of Lambda \
+             function configuration, because the limit for network interfaces has been reached."
+        }
+        "KMSKeyAccessDenied" => {
+            "Lambda was unable to decrypt your environment variables because the KMS access was denied. Please \
+             check your KMS permissions."
+        }
+        "InvalidZipFileException" => {
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        }
+        other => return format!("The update failed: {other}."),
+    }
+    .to_owned()
+}
+
 /// Another update has not ended yet.
 pub(super) fn in_progress(arn: &str) -> AwsError {
     conflict(format!(

@@ -13,14 +13,15 @@ use serde_json::{Map, Value, json};
 use super::Core;
 use super::checks::check_architectures;
 use super::errors::{
-    conflict, constraint, function_not_found, in_progress, invalid, pending, stale_revision,
+    conflict, constraint, function_not_found, in_progress, invalid, pending, stale_revision, update_failed,
 };
 use super::names::{FunctionRef, LATEST, arn, is_number};
 use super::settings::{Changes, Settings};
 use super::shown::{call_query, page};
-use super::state::{Build, Function, State, Version};
+use super::state::{Build, Failure, Function, State, Version};
 use super::tags::check_tags;
 use crate::aws::{AwsError, Call, Reply};
+use crate::faults::UpdateEffect;
 
 /// AWS: 75 GB of code for an account and region.
 pub(super) const LARGEST_TOTAL_CODE: u64 = 80_530_636_800;
@@ -194,6 +195,9 @@ impl Core {
                 build.settings.architecture = architecture;
             }
             self.update(function, build, now);
+            if !input.dry_run {
+                function.latest.failure = self.failure(&name);
+            }
             if !input.publish {
                 return Ok(self.configuration(&name, None, &function.latest, LATEST));
             }
@@ -226,6 +230,7 @@ impl Core {
             build.settings = build.settings.changed(&self.context, changes)?;
             build.id = self.context.random.uuid();
             self.update(function, build, self.context.now());
+            function.latest.failure = self.failure(&name);
             Ok(self.configuration(&name, None, &function.latest, LATEST))
         })?;
         Ok(Reply::json(shown))
@@ -348,8 +353,15 @@ impl Core {
     }
 
     fn update(&self, function: &mut Function, build: Build, now: DateTime<Utc>) {
-        function.before = Some(function.latest.build.clone());
+        function.before = Some(function.serving(now).clone());
         function.latest = self.version(build, None, now, false);
+    }
+
+    /// How the change of a function that was just accepted fails, if a fault says that it does.
+    fn failure(&self, name: &str) -> Option<Failure> {
+        let UpdateEffect::Fail(code) = self.context.faults.update(&self.context.random, name)?;
+        let reason = update_failed(&code);
+        Some(Failure { code, reason })
     }
 
     /// A version that takes effect after the settling time.
@@ -368,6 +380,7 @@ impl Core {
             settled_at: now + self.tuning.settling,
             revision: self.context.random.uuid(),
             settled_revision: self.context.random.uuid(),
+            failure: None,
         }
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::concurrency::{Levels, Slot};
-use super::errors::{constraint, function_not_found, pending};
+use super::errors::{constraint, failed, function_not_found, pending};
 use super::metrics::{self, Counted};
 use super::names::{FunctionRef, LATEST};
 use super::permissions::check_principal;
@@ -205,6 +205,9 @@ impl Core {
             }
             if found.is_pending(now) {
                 return Err(pending());
+            }
+            if version != LATEST && found.failed(now).is_some() {
+                return Err(failed());
             }
             let build = if version == LATEST { function.serving(now) } else { &found.build };
             let resource = qualifier.as_ref().map_or_else(|| name.clone(), |q| format!("{name}:{q}"));

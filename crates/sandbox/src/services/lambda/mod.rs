@@ -10,7 +10,7 @@
 //! - `names`, `errors`: what everything is called, and the refusals;
 //! - `state`, `settings` with its `checks`, `code`: what is kept; `shown`: how it is given back;
 //! - `functions`, `versions`, `aliases`, `permissions`, `concurrency`, `tags`: the operations;
-//! - `invoke`, `events`, `metrics`: invocations.
+//! - `invoke`, `events`, `metrics`: invocations; `trail`: what CloudTrail is told.
 
 mod aliases;
 mod checks;
@@ -27,11 +27,12 @@ mod settings;
 mod shown;
 mod state;
 mod tags;
+mod trail;
 mod versions;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,6 +49,7 @@ use crate::aws::{AwsError, Body, Call, Protocol, Reply, Route, Service};
 use crate::context::Context;
 use crate::lambda::Runtime;
 use crate::persisted::Persisted;
+use crate::services::cloudtrail::CloudTrail;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::logs::Logs;
 
@@ -146,6 +148,7 @@ struct Core {
     admission: Arc<Admission>,
     runtime: Arc<Runtime>,
     metrics: Arc<CloudWatch>,
+    trail: OnceLock<Arc<CloudTrail>>,
     /// The second in which each traced function was last sampled.
     sampled: Mutex<HashMap<String, i64>>,
     tasks: TaskTracker,
@@ -191,6 +194,7 @@ impl Lambda {
             events: Events::open(context.path("lambda/events"))?,
             runtime: Runtime::open(context.clone(), logs, endpoint_url, tuning.starts)?,
             admission: Arc::default(),
+            trail: OnceLock::new(),
             sampled: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -281,7 +285,12 @@ impl Service for Lambda {
     }
 
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, AwsError> {
-        self.core.answer(call).await.or_else(with_retry_after)
+        if call.operation == "Invoke" {
+            return self.core.invoke_call(call).await.or_else(with_retry_after);
+        }
+        let answer = self.core.answer(&call).await;
+        self.core.record(&call, &answer);
+        answer.or_else(with_retry_after)
     }
 }
 
@@ -299,33 +308,32 @@ fn with_retry_after(error: AwsError) -> Result<Reply, AwsError> {
 }
 
 impl Core {
-    async fn answer(self: &Arc<Self>, call: Call) -> Result<Reply, AwsError> {
+    async fn answer(&self, call: &Call) -> Result<Reply, AwsError> {
         match call.operation.as_str() {
-            "CreateFunction" => self.create_function(&call).await,
-            "GetFunction" => self.get_function(&call),
-            "GetFunctionConfiguration" => self.get_function_configuration(&call),
-            "ListFunctions" => self.list_functions(&call),
-            "UpdateFunctionCode" => self.update_function_code(&call).await,
-            "UpdateFunctionConfiguration" => self.update_function_configuration(&call),
-            "DeleteFunction" => self.delete_function(&call),
-            "PublishVersion" => self.publish_version(&call),
-            "ListVersionsByFunction" => self.list_versions(&call),
-            "CreateAlias" => self.create_alias(&call),
-            "GetAlias" => self.get_alias(&call),
-            "UpdateAlias" => self.update_alias(&call),
-            "DeleteAlias" => self.delete_alias(&call),
-            "ListAliases" => self.list_aliases(&call),
-            "AddPermission" => self.add_permission(&call),
-            "RemovePermission" => self.remove_permission(&call),
-            "GetPolicy" => self.get_policy(&call),
-            "PutFunctionConcurrency" => self.put_function_concurrency(&call),
-            "GetFunctionConcurrency" => self.get_function_concurrency(&call),
-            "DeleteFunctionConcurrency" => self.delete_function_concurrency(&call),
-            "GetAccountSettings" => self.get_account_settings(&call),
-            "TagResource" => self.tag_resource(&call),
-            "UntagResource" => self.untag_resource(&call),
-            "ListTags" => self.list_tags(&call),
-            "Invoke" => self.invoke_call(call).await,
+            "CreateFunction" => self.create_function(call).await,
+            "GetFunction" => self.get_function(call),
+            "GetFunctionConfiguration" => self.get_function_configuration(call),
+            "ListFunctions" => self.list_functions(call),
+            "UpdateFunctionCode" => self.update_function_code(call).await,
+            "UpdateFunctionConfiguration" => self.update_function_configuration(call),
+            "DeleteFunction" => self.delete_function(call),
+            "PublishVersion" => self.publish_version(call),
+            "ListVersionsByFunction" => self.list_versions(call),
+            "CreateAlias" => self.create_alias(call),
+            "GetAlias" => self.get_alias(call),
+            "UpdateAlias" => self.update_alias(call),
+            "DeleteAlias" => self.delete_alias(call),
+            "ListAliases" => self.list_aliases(call),
+            "AddPermission" => self.add_permission(call),
+            "RemovePermission" => self.remove_permission(call),
+            "GetPolicy" => self.get_policy(call),
+            "PutFunctionConcurrency" => self.put_function_concurrency(call),
+            "GetFunctionConcurrency" => self.get_function_concurrency(call),
+            "DeleteFunctionConcurrency" => self.delete_function_concurrency(call),
+            "GetAccountSettings" => self.get_account_settings(call),
+            "TagResource" => self.tag_resource(call),
+            "UntagResource" => self.untag_resource(call),
+            "ListTags" => self.list_tags(call),
             other => Err(AwsError::unsupported(format_args!("lambda {other}"))),
         }
     }

@@ -51,6 +51,16 @@ impl Core {
             shown["State"] = json!("Pending");
             shown["StateReason"] = json!("The function is being created.");
             shown["StateReasonCode"] = json!("Creating");
+        } else if let Some(failure) = version.failed(now) {
+            // A version that could not be made never runs; a function whose change failed goes on.
+            let (state, member) = match version.created {
+                true => ("Failed", "StateReason"),
+                false => ("Active", "LastUpdateStatusReason"),
+            };
+            shown["State"] = json!(state);
+            shown["LastUpdateStatus"] = json!("Failed");
+            shown[member] = json!(failure.reason);
+            shown[format!("{member}Code")] = json!(failure.code);
         } else if version.is_settled(now) {
             shown["State"] = json!("Active");
             shown["LastUpdateStatus"] = json!("Successful");

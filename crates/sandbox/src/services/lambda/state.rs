@@ -20,7 +20,7 @@ pub(super) struct State {
 pub(super) struct Function {
     /// `$LATEST`.
     pub latest: Version,
-    /// What `$LATEST` runs while an update is in progress.
+    /// What `$LATEST` runs while an update is in progress, and after one that failed.
     pub before: Option<Build>,
     /// The published versions, by number.
     pub versions: BTreeMap<u64, Version>,
@@ -71,9 +71,26 @@ pub(super) struct Version {
     pub revision: String,
     /// The revision from then on: on AWS, too, the end of an update is a revision of its own.
     pub settled_revision: String,
+    /// Why the last change does not take effect, which is known from that time on.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+}
+
+/// Why a change did not take effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    /// AWS's reason code.
+    pub code: String,
+    /// The same in words.
+    pub reason: String,
 }
 
 impl Version {
+    /// Why the last change did not take effect, once that is known.
+    pub fn failed(&self, now: DateTime<Utc>) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| self.is_settled(now))
+    }
+
     /// Whether the last change has taken effect.
     pub fn is_settled(&self, now: DateTime<Utc>) -> bool {
         now >= self.settled_at
@@ -153,10 +170,11 @@ impl Function {
         }
     }
 
-    /// What `$LATEST` runs at a time: during an update still the build before it.
+    /// What `$LATEST` runs at a time: during an update still the build before it, and for good when the
+    /// update fails.
     pub fn serving(&self, now: DateTime<Utc>) -> &Build {
         match &self.before {
-            Some(before) if !self.latest.is_settled(now) => before,
+            Some(before) if !self.latest.is_settled(now) || self.latest.failure.is_some() => before,
             _ => &self.latest.build,
         }
     }

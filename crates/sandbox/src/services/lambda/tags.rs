@@ -89,6 +89,18 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), AwsError
         }
         at_most(key, "tags", 128)?;
         at_most(value, "tags", 256)?;
+        if let Some(text) = [key, value].into_iter().find(|text| !text.chars().all(is_allowed)) {
+            return Err(invalid(format!("{text:?} in a tag does not match the pattern {TAG_PATTERN}")));
+        }
     }
     Ok(())
+}
+
+/// AWS: what the key and the value of a tag may hold.
+const TAG_PATTERN: &str = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*";
+
+/// Letters, separators (blanks, but no tabs or line ends), numbers and a few signs. Marks that belong to
+/// a letter before them are taken for letters.
+fn is_allowed(c: char) -> bool {
+    c.is_alphabetic() || c.is_numeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Core;
-use super::errors::{at_most, in_progress, invalid, pending, stale_revision};
+use super::errors::{at_most, failed, in_progress, invalid, pending, stale_revision};
 use super::names::{FunctionRef, LATEST, arn};
 use super::shown::{call_query, page};
 use super::state::{Build, Function};
@@ -37,6 +37,10 @@ impl Core {
             }
             if !function.latest.is_settled(now) {
                 return Err(in_progress(&arn(&self.context, &name, None)));
+            }
+            // AWS does not say what it does here; what never took effect must not become a version.
+            if function.latest.failed(now).is_some() {
+                return Err(failed());
             }
             if input.revision_id.is_some_and(|revision| revision != function.latest.revision(now)) {
                 return Err(stale_revision());
@@ -80,13 +84,18 @@ impl Core {
         now: DateTime<Utc>,
     ) -> String {
         let latest = &function.latest.build;
+        let latest_failure = function.latest.failure.clone();
         let last = function.versions.get(&function.last_number);
-        let unchanged =
-            last.is_some_and(|last| last.build.code == latest.code && last.build.settings == latest.settings);
+        let unchanged = last.is_some_and(|last| {
+            last.build.code == latest.code
+                && last.build.settings == latest.settings
+                && last.failure == latest_failure
+        });
         if !unchanged {
             let build = Build { id: self.context.random.uuid(), ..latest.clone() };
             function.last_number += 1;
-            let version = self.version(build, description, now, true);
+            let mut version = self.version(build, description, now, true);
+            version.failure = latest_failure;
             function.versions.insert(function.last_number, version);
         }
         function.last_number.to_string()

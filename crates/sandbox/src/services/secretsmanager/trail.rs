@@ -1,11 +1,11 @@
 //! What CloudTrail is told: every call that changes something, refused ones too, with no secret in it;
 //! and what rotations come to.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::SecretsManager;
 use crate::aws::{AwsError, Body, Call, Reply};
-use crate::services::cloudtrail::{ApiCall, CloudTrail};
+use crate::services::cloudtrail::{ApiCall, CloudTrail, lowered};
 
 /// The service's name in events.
 const SOURCE: &str = "secretsmanager.amazonaws.com";
@@ -76,6 +76,7 @@ impl SecretsManager {
         }
         trail.api_call(&ApiCall {
             call,
+            name: &call.operation,
             source: SOURCE,
             read_only: false,
             parameters: Json::Object(lowered(&call.input, |name| SEEN.contains(&name))),
@@ -104,26 +105,4 @@ impl SecretsManager {
         let now = self.context.now_ms();
         self.state.read(|state| state.find(id, now).ok().map(|secret| secret.arn.clone()))
     }
-}
-
-/// An object's members as CloudTrail writes them: the first letter small, an ARN all small.
-fn lowered(object: &Json, seen: impl Fn(&str) -> bool) -> Map<String, Json> {
-    let members = object.as_object().into_iter().flatten().filter(|(name, _)| seen(name));
-    members.map(|(name, value)| (lower(name), inner(value))).collect()
-}
-
-fn inner(value: &Json) -> Json {
-    match value {
-        Json::Object(_) => Json::Object(lowered(value, |_| true)),
-        Json::Array(list) => list.iter().map(inner).collect(),
-        other => other.clone(),
-    }
-}
-
-fn lower(name: &str) -> String {
-    if name == "ARN" {
-        return "arn".to_owned();
-    }
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_ascii_lowercase().to_string() + letters.as_str()).unwrap_or_default()
 }
