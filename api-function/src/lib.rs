@@ -11,9 +11,9 @@
 //! - [`request`], [`body`], [`etag`], [`cursor`], [`response`], [`problem`]: what routes are written
 //!   with;
 //! - [`sql`]: the one connection to the database and its rules; [`meter`]: what it costs;
-//! - [`secret`]: the login it is made with; [`roots`]: whom it is fetched from;
+//! - [`secret`]: the login it is made with; `secrets_manager`, [`roots`]: whom it is fetched from;
 //! - [`rotation`]: the other function of this package, which changes that login's password;
-//! - [`telemetry`], [`time`]: the log, the clock, the random numbers.
+//! - [`process`], [`telemetry`], [`time`]: beginning and end, the log, the clock, the random numbers.
 //!
 //! # Adding a route
 //! Two places: the route's file and the table in [`router::ROUTES`].
@@ -45,6 +45,7 @@ pub mod event;
 pub mod meter;
 pub mod metrics;
 pub mod problem;
+pub mod process;
 pub mod report;
 pub mod request;
 pub mod response;
@@ -53,6 +54,7 @@ pub mod rotation;
 pub mod router;
 pub mod routes;
 pub mod secret;
+mod secrets_manager;
 pub mod sql;
 pub mod telemetry;
 pub mod time;

@@ -33,8 +33,6 @@ where
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("api_function", level)
-        .with_target("api", level)
-        .with_target("rotation", level)
         .with_target(metrics::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .json()

@@ -5,13 +5,12 @@
 
 use std::process::ExitCode;
 
+use api_function::process;
 use api_function::rotation::Rotation;
 use api_function::rotation::config::RotationConfig;
-use api_function::telemetry;
 use api_function::time::{Random, system_clock};
 use lambda_http::lambda_runtime::Runtime;
 use lambda_http::service_fn;
-use tracing::level_filters::LevelFilter;
 
 /// The C library of the static build has an allocator that is small and slow.
 #[cfg(target_env = "musl")]
@@ -21,25 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 // One step at a time: a second thread would only cost memory and start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let config = RotationConfig::from_env();
-    let level = config.as_ref().map_or(LevelFilter::INFO, |config| config.log_level);
-    if tracing::subscriber::set_global_default(telemetry::subscriber(level, std::io::stdout)).is_err() {
+    let Some(config) = process::begin(RotationConfig::from_env(), |config| config.log_level) else {
         return ExitCode::FAILURE;
-    }
-    let config = match config {
-        Ok(config) => config,
-        Err(error) => {
-            // Lambda reports the exit as an init error; this line says why.
-            tracing::error!(variable = error.variable, reason = error.reason, "bad configuration");
-            return ExitCode::FAILURE;
-        }
     };
     let rotation = Rotation::new(config, system_clock(), Random::from_os());
-    match Runtime::new(service_fn(|event| rotation.handle(event))).run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    process::end(Runtime::new(service_fn(|event| rotation.handle(event))).run().await)
 }

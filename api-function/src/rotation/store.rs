@@ -8,9 +8,6 @@
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use zeroize::Zeroizing;
 
@@ -18,18 +15,10 @@ use super::config::RotationConfig;
 use super::failure::{Cause, Failure};
 use super::guard::Described;
 use super::secret::Held;
-use crate::roots;
+use crate::secrets_manager::{self, Access};
 
-/// How long the TCP and TLS connection may take.
-const CONNECT_TIME: Duration = Duration::from_secs(2);
-/// How long one attempt may take.
-const ATTEMPT_TIME: Duration = Duration::from_secs(3);
 /// How long all attempts may take together: three that hang, and the waits between.
 const WHOLE_TIME: Duration = Duration::from_secs(10);
-/// Attempts, the first included. The SDK waits between them for a random time that doubles.
-const ATTEMPTS: u32 = 3;
-/// The first wait between attempts is at most this long.
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// Characters that make trouble in connection strings and shells; AWS's own rotators leave them out
 /// too. Beside "no punctuation" it is the second lock on the same door.
 const EXCLUDED: &str = "/@\"'\\;:{}[]=,& ";
@@ -52,28 +41,14 @@ pub struct Store {
 impl Store {
     /// A client. Nothing is sent yet.
     pub fn new(config: &RotationConfig) -> Self {
-        let mut credentials = Credentials::builder()
-            .access_key_id(&config.credentials.access_key_id)
-            .secret_access_key(config.credentials.secret_access_key.as_str())
-            .provider_name("environment");
-        credentials
-            .set_session_token(config.credentials.session_token.as_ref().map(|token| token.to_string()));
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIME)
-            .operation_attempt_timeout(ATTEMPT_TIME)
-            .operation_timeout(WHOLE_TIME);
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
-        let mut sdk = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(credentials.build())
-            .timeout_config(timeouts.build())
-            .retry_config(retries)
-            .http_client(roots::https_client(config.aws_ca.as_deref()));
-        if let Some(url) = &config.endpoint_url {
-            sdk = sdk.endpoint_url(url);
-        }
-        Self { client: Client::from_conf(sdk.build()) }
+        let client = secrets_manager::client(&Access {
+            region: &config.region,
+            credentials: &config.credentials,
+            endpoint_url: config.endpoint_url.as_deref(),
+            ca: config.aws_ca.as_deref(),
+            whole_time: WHOLE_TIME,
+        });
+        Self { client }
     }
 
     /// The secret's labels, and whether it rotates.
@@ -178,10 +153,7 @@ struct Trouble {
 
 impl Trouble {
     fn of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
-        let code = match error {
-            SdkError::ServiceError(refusal) => refusal.err().code().map(str::to_owned),
-            _ => None,
-        };
+        let code = error.code().map(str::to_owned);
         let cause = match (error, code.as_deref()) {
             // DecryptionFailure is a KMS key the function may not use.
             (_, Some("AccessDeniedException" | "DecryptionFailure")) => Cause::SecretDenied,

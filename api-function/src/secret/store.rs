@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
 use chrono::DateTime;
@@ -14,20 +11,11 @@ use tokio::time::timeout;
 
 use super::{DatabaseSecret, MalformedSecret};
 use crate::config::Config;
-use crate::roots;
+use crate::secrets_manager::{self, Access};
 use crate::time::{Clock, Moment};
 
-/// How long the TCP and TLS connection to Secrets Manager may take.
-const CONNECT_TIME: Duration = Duration::from_secs(2);
-/// How long one attempt may take.
-const ATTEMPT_TIME: Duration = Duration::from_secs(3);
 /// How long all attempts may take together.
 const WHOLE_TIME: Duration = Duration::from_secs(6);
-/// Attempts, the first included. The SDK waits between them for a random time that doubles.
-const ATTEMPTS: u32 = 3;
-/// The first wait between attempts is at most this long.
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-
 /// How long it may take while an older reading of the secret is at hand.
 const REFRESH_TIME: Duration = Duration::from_millis(1_500);
 
@@ -74,31 +62,14 @@ pub struct Store {
 impl Store {
     /// A client for the configured secret. Nothing is sent yet.
     pub fn new(config: &Config) -> Self {
-        let mut credentials = Credentials::builder()
-            .access_key_id(&config.credentials.access_key_id)
-            .secret_access_key(config.credentials.secret_access_key.as_str())
-            .provider_name("environment");
-        credentials
-            .set_session_token(config.credentials.session_token.as_ref().map(|token| token.to_string()));
-        let mut sdk = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(credentials.build())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIME)
-                    .operation_attempt_timeout(ATTEMPT_TIME)
-                    .operation_timeout(WHOLE_TIME)
-                    .build(),
-            )
-            .retry_config(
-                RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF),
-            );
-        sdk = sdk.http_client(roots::https_client(config.aws_ca.as_deref()));
-        if let Some(url) = &config.endpoint_url {
-            sdk = sdk.endpoint_url(url);
-        }
-        Self { client: Client::from_conf(sdk.build()), secret_id: config.secret_id.clone() }
+        let client = secrets_manager::client(&Access {
+            region: &config.region,
+            credentials: &config.credentials,
+            endpoint_url: config.endpoint_url.as_deref(),
+            ca: config.aws_ca.as_deref(),
+            whole_time: WHOLE_TIME,
+        });
+        Self { client, secret_id: config.secret_id.clone() }
     }
 
     /// The version with the stage AWSCURRENT.
@@ -137,7 +108,7 @@ fn read(output: GetSecretValueOutput) -> Result<DatabaseSecret, SecretError> {
 fn of_sdk(error: SdkError<GetSecretValueError>) -> SecretError {
     let context = in_words(&error);
     match &error {
-        SdkError::ServiceError(refusal) => match refusal.err().code() {
+        SdkError::ServiceError(_) => match error.code() {
             Some("AccessDeniedException") => SecretError::Denied(context),
             // InvalidRequestException is what a secret that is being deleted answers with.
             Some("ResourceNotFoundException" | "InvalidRequestException") => SecretError::NotFound(context),
@@ -151,10 +122,8 @@ fn of_sdk(error: SdkError<GetSecretValueError>) -> SecretError {
 /// Debug form, which the SDK's own `DisplayErrorContext` ends with: of an answer that could not be
 /// understood that holds the body, and so the password.
 fn in_words(error: &SdkError<GetSecretValueError>) -> String {
-    if let SdkError::ServiceError(refusal) = error
-        && let Some(code) = refusal.err().code()
-    {
-        return format!("{code}: {}", refusal.err().message().unwrap_or("no message"));
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("no message"));
     }
     let mut words = error.to_string();
     let mut inner = std::error::Error::source(error);

@@ -124,6 +124,7 @@ fn command(world: &World, address: &str) -> Command {
         .env("LOCKKEEPER_ADDRESS", address)
         .env("LOCKKEEPER_DATABASE", database(world))
         .env("LOCKKEEPER_SITE", site)
+        .env("LOCKKEEPER_LOG", "error")
         .env("LOCKKEEPER_SANDBOX", "1")
         .env("LOCKKEEPER_API_ID", &demo.api_id)
         .env("LOCKKEEPER_API_STAGE", &demo.stage)

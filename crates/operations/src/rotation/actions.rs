@@ -14,6 +14,8 @@ use model::rotation::{
 };
 use model::tokens::Scope;
 
+use super::probe;
+use super::repair::Login;
 use super::schedule::{Schedule, window};
 use crate::aws::problem;
 use crate::perform::Operation;
@@ -133,6 +135,9 @@ impl Operation for RepairRotation {
             portal.move_label(&secret, step).await?;
         }
         portal.forget_secret().await;
+        if let [LabelMove { to: None, from, .. }] = plan.moves.as_slice() {
+            portal.look_after(&secret, from).await?;
+        }
         Ok(Repaired { moves: plan.moves })
     }
 }
@@ -204,6 +209,26 @@ impl Portal {
         answer
             .map(drop)
             .map_err(|error| problem("switch the rotation off", "secretsmanager:CancelRotateSecret", &error))
+    }
+
+    /// Looks at the login once more when AWSPENDING was taken off and nothing else was done. Secrets Manager
+    /// may have attempted the rotation anew at that very moment, and the rotation function altered a login
+    /// that is in use and found its label still there: then no label would lead to the password any more.
+    /// Each of the two looks after it has changed something, so that one of them sees the other.
+    async fn look_after(&self, secret: &SecretDetail, version: &str) -> Result<(), Problem> {
+        let probe = probe::ask(&self.clients.lambda, secret).await;
+        if probe.current != Login::Refused("wrong_password".to_owned()) {
+            return Ok(());
+        }
+        let back = self.clients.secrets.update_secret_version_stage().secret_id(&secret.arn);
+        let back = back.version_stage("AWSPENDING").move_to_version_id(version).send().await;
+        self.forget_secret().await;
+        back.map_err(|error| {
+            let what = format!("put AWSPENDING back on the version {version}, which alone may log in");
+            problem(&what, "secretsmanager:UpdateSecretVersionStage", &error)
+        })?;
+        let message = "The rotation was attempted anew at that moment and has changed the password, so AWSPENDING is back where it was.";
+        Err(Problem::new(ProblemKind::Conflict, message).with_next("Look at the new plan."))
     }
 
     /// Moves one label. When the answer is lost and the SDK asks again, the second call is refused,

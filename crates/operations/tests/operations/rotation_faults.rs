@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use aws_sdk_lambda::primitives::Blob;
 use model::people::Role;
-use model::rotation::{RotateSecret, RotationState};
-use sandbox::faults::{At, AwsEffect, Fault};
+use model::problem::ProblemKind;
+use model::rotation::{RepairRotation, RotateSecret, RotationState};
+use sandbox::faults::{At, AwsEffect, Fault, TdsEffect};
 
 use crate::rotation::{killed_before_the_last_step, plan, repair, until};
 use crate::watch::{Watch, actor};
@@ -118,6 +120,52 @@ async fn a_portal_killed_in_a_rotation_has_forgotten_nothing() {
     assert_eq!(rotation.started_by.as_deref(), Some("bob"), "{rotation:?}");
     until(&watch, &rotation.token, RotationState::Done).await;
     settle(&watch, "killed after the effect", 0).await;
+}
+
+/// Secrets Manager attempts the rotation anew while a repair takes its label off: the function sees the
+/// label after it has altered the login, and the portal has seen a login that was not altered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_label_that_is_taken_off_an_attempt_is_put_back() {
+    let watch = Watch::single_user().await;
+    let context = watch.world.sandbox.context().clone();
+    context.faults.add(Fault::always(At::Tds { effect: TdsEffect::Refuse }));
+    let ada = actor("ada", Role::Operator);
+    let begun = watch.portal.perform(&ada, &RotateSecret { id: None }).await.expect("it begins");
+    until(&watch, &begun.token, RotationState::HalfDone).await;
+    context.faults.clear();
+    watch.advance(700_000);
+    let shown = plan(&watch.portal.secret_page(None).await);
+    assert_eq!(shown.moves.len(), 1, "{shown:?}");
+
+    // The move takes its time, in which the attempt comes as far as the altered login.
+    let slow = fault("secretsmanager", "UpdateSecretVersionStage", AwsEffect::Delay(10_000));
+    context.faults.add(Fault::once(slow));
+    let before = context.calls.of("secretsmanager", "UpdateSecretVersionStage");
+    let portal = watch.patient().await;
+    let confirm = watch.world.demo.secret_id.clone();
+    let operation = RepairRotation { token: shown.token.clone(), moves: shown.moves.clone(), confirm };
+    let repairing = tokio::spawn(async move { portal.perform(&ada, &operation).await });
+    while context.calls.of("secretsmanager", "UpdateSecretVersionStage") == before {
+        assert!(!repairing.is_finished(), "no label was moved");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let lambda = aws_sdk_lambda::Client::new(&watch.sdk().await);
+    let secret = watch.portal.secret_page(None).await.secret.value.expect("the secret");
+    let event = serde_json::json!({
+        "Step": "setSecret", "SecretId": secret.arn, "ClientRequestToken": begun.token,
+    });
+    let set = lambda.invoke().function_name("learninghub-rotation").payload(Blob::new(event.to_string()));
+    let set = set.send().await.expect("an answer");
+    assert_eq!(set.function_error(), None);
+    let problem = repairing.await.expect("no panic").expect_err("it was overtaken");
+    assert_eq!(problem.kind, ProblemKind::Conflict, "{problem}");
+
+    let after = watch.portal.secret_page(None).await.secret.value.expect("the secret");
+    assert_eq!(after.pending().map(|version| version.id.as_str()), Some(begun.token.as_str()));
+    assert_eq!(watch.get("/courses").await, 200);
+    settle(&watch, "overtaken", 1_000).await;
+    let current = watch.portal.secret_page(None).await.secret.value.expect("the secret");
+    assert_eq!(current.current().map(|version| version.id.as_str()), Some(begun.token.as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

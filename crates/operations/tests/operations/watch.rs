@@ -77,22 +77,32 @@ impl Watch {
 
     pub async fn on(world: World) -> Self {
         let (ahead, written) = (Arc::new(AtomicI64::new(0)), Arc::new(Written::default()));
-        let portal = portal(&world, &ahead, &written).await;
+        let portal = portal(&world, &ahead, &written, PATIENCE).await;
         Self { world, portal, written, ahead }
     }
 
-    /// Secrets Manager as somebody else uses it.
-    pub async fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+    /// AWS as somebody else uses it.
+    pub async fn sdk(&self) -> aws_config::SdkConfig {
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .endpoint_url(self.world.sandbox.aws_endpoint())
             .credentials_provider(Credentials::new("test", "test", None, None, "test"));
-        aws_sdk_secretsmanager::Client::new(&sdk.load().await)
+        sdk.load().await
+    }
+
+    /// Secrets Manager as somebody else uses it.
+    pub async fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.sdk().await)
     }
 
     /// Another portal on the same stack.
     pub async fn another(&self) -> Portal {
-        portal(&self.world, &self.ahead, &self.written).await
+        portal(&self.world, &self.ahead, &self.written, PATIENCE).await
+    }
+
+    /// The same, which waits a minute for AWS.
+    pub async fn patient(&self) -> Portal {
+        portal(&self.world, &self.ahead, &self.written, Duration::from_secs(60)).await
     }
 
     /// The same clock, that far ahead.
@@ -118,13 +128,16 @@ pub fn actor(name: &str, role: Role) -> Actor {
     Actor { name: format!("{name}@example.com"), role, address: None, token: None }
 }
 
-async fn portal(world: &World, ahead: &Arc<AtomicI64>, written: &Arc<Written>) -> Portal {
+/// How long a portal waits for AWS.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+async fn portal(world: &World, ahead: &Arc<AtomicI64>, written: &Arc<Written>, patience: Duration) -> Portal {
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(world.sandbox.aws_endpoint())
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .retry_config(aws_config::retry::RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(4)).build())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
         .load()
         .await;
     let (context, offset) = (world.sandbox.context().clone(), ahead.clone());
