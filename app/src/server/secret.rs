@@ -69,22 +69,6 @@ pub enum Performed<T> {
     GoesOn,
 }
 
-impl<T> Performed<T> {
-    /// What came of it, for whoever has no page to look at later.
-    ///
-    /// # Errors
-    /// `TimedOut` when it goes on.
-    pub fn done(self) -> Result<T, Problem> {
-        match self {
-            Self::Done(output) => Ok(output),
-            Self::GoesOn => {
-                Err(Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
-                    .with_next("Look again in a moment."))
-            }
-        }
-    }
-}
-
 /// Performs an operation, to its end: whoever asked may leave, or be told to look later.
 ///
 /// # Errors

@@ -113,6 +113,26 @@ impl Operation for Revoke {
     }
 }
 
+/// Performs one of these.
+///
+/// # Errors
+/// The operation's own; `TimedOut` when it goes on in the background: nobody will then ever be shown the
+/// token that comes of it.
+pub async fn carry_out<O>(app: &App, actor: Actor, operation: O) -> Result<O::Output, Problem>
+where
+    O: Operation + 'static,
+    O::Output: 'static,
+{
+    match perform(app, actor, operation).await? {
+        Performed::Done(output) => Ok(output),
+        Performed::GoesOn => {
+            Err(Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.").with_next(
+                "Look at the list in a moment, and revoke what was made without having been shown.",
+            ))
+        }
+    }
+}
+
 /// Somebody's tokens.
 ///
 /// # Errors
@@ -201,7 +221,7 @@ pub async fn create(
             })?;
         confirm::in_form(&app, &visitor, caller.0, &form.password).await?;
         let asked = CreateToken { name: form.name, scopes, hours: Some(hours) };
-        perform(&app, actor(&visitor, caller), Create::new(asked, &app.accounts)?).await?.done()
+        carry_out(&app, actor(&visitor, caller), Create::new(asked, &app.accounts)?).await
     };
     match outcome.await {
         Ok((token, text)) => {
@@ -232,7 +252,7 @@ pub async fn revoke(
     Form(RevokeForm { id }): Form<RevokeForm>,
 ) -> Response {
     let outcome = match Revoke::new(RevokeToken { id }, &app.accounts) {
-        Ok(operation) => perform(&app, actor(&visitor, caller), operation).await.and_then(Performed::done),
+        Ok(operation) => carry_out(&app, actor(&visitor, caller), operation).await,
         Err(problem) => Err(problem),
     };
     match outcome {

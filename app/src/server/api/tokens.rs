@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::secret::{Asked, Body, unreadable};
 use crate::server::answer::Failure;
 use crate::server::confirm;
-use crate::server::secret::{Performed, actor, perform};
-use crate::server::tokens::{Create, Revoke, tokens_of};
+use crate::server::secret::actor;
+use crate::server::tokens::{Create, Revoke, carry_out, tokens_of};
 
 /// `GET /api/v1/tokens`
 ///
@@ -39,8 +39,8 @@ pub async fn create(asked: Asked, body: Body<CreateToken>) -> Result<Response, F
     let Json(wanted) = body.map_err(unreadable)?;
     confirm::recently(&app, &visitor).map_err(Failure::api)?;
     let operation = Create::new(wanted, &app.accounts).map_err(Failure::api)?;
-    let made = perform(&app, actor(&visitor, caller), operation).await;
-    let (about, text) = made.and_then(Performed::done).map_err(Failure::api)?;
+    let made = carry_out(&app, actor(&visitor, caller), operation).await;
+    let (about, text) = made.map_err(Failure::api)?;
     let place = format!("/api/v1/tokens/{}", about.id);
     let shown = Json(Shown { token: text.expose(), about: &about });
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], shown).into_response())
@@ -54,7 +54,6 @@ pub async fn create(asked: Asked, body: Body<CreateToken>) -> Result<Response, F
 pub async fn revoke(asked: Asked, Path(id): Path<String>) -> Result<StatusCode, Failure> {
     let Asked { app, visitor, caller } = asked;
     let operation = Revoke::new(RevokeToken { id }, &app.accounts).map_err(Failure::api)?;
-    let revoked = perform(&app, actor(&visitor, caller), operation).await;
-    revoked.and_then(Performed::done).map_err(Failure::api)?;
+    carry_out(&app, actor(&visitor, caller), operation).await.map_err(Failure::api)?;
     Ok(StatusCode::NO_CONTENT)
 }
