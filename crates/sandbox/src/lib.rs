@@ -9,9 +9,9 @@
 //! - [`context`]: the clock, the random numbers and the identity everything else is given;
 //! - [`persisted`]: state that survives a restart;
 //! - [`faults`]: what is to go wrong, and when;
-//! - [`aws`]: one port that speaks AWS's four protocols and hands calls to the services;
+//! - [`aws`]: one port that speaks AWS's five protocols and hands calls to the services;
 //! - [`services`]: STS, Secrets Manager with its rotations, CloudTrail's event history, CloudWatch,
-//!   CloudWatch Logs, Lambda's and API Gateway's control planes;
+//!   CloudWatch Logs, S3 as far as code comes from there, Lambda's and API Gateway's control planes;
 //! - [`lambda`]: execution environments, which are child processes with a Runtime API each;
 //! - [`gateway`]: the HTTP API's data plane, and the token issuer;
 //! - [`tds`]: the local TDS server;

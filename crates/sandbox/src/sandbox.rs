@@ -24,6 +24,7 @@ use crate::services::cloudtrail::CloudTrail;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::lambda::{Lambda, LambdaOptions};
 use crate::services::logs::Logs;
+use crate::services::s3::S3;
 use crate::services::secretsmanager::SecretsManager;
 use crate::services::sts::Sts;
 use crate::tds::TdsServer;
@@ -168,6 +169,8 @@ impl Sandbox {
         };
         let lambda = Lambda::open(context.clone(), logs.clone(), metrics.clone(), options)?;
         lambda.record_in(trail.clone());
+        let objects = S3::open(context.clone())?;
+        lambda.fetch_from(objects.clone());
         let server = TdsServer::open(context.clone(), &admin_password)?;
         fs::write(context.path("ca.pem"), server.ca_pem())?;
 
@@ -180,6 +183,7 @@ impl Sandbox {
             metrics.clone(),
             lambda.clone(),
             apis.clone(),
+            objects,
         ];
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         tasks.spawn(aws::serve(endpoint, aws_listener, stop.clone()));

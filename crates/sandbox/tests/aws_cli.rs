@@ -6,7 +6,7 @@ mod world;
 use std::process::Command;
 
 use serde_json::Value;
-use world::World;
+use world::{World, zips};
 
 /// Runs the aws CLI and returns its status, its output as JSON (null where there is none) and its
 /// error text.
@@ -46,6 +46,7 @@ async fn the_aws_cli_finds_what_it_finds_on_aws() {
         metrics(&world);
         identity(&world);
         rotation(&world);
+        objects(&world);
         world
     });
     blocking.await.expect("the checks ran").sandbox.stop().await;
@@ -254,4 +255,71 @@ fn rotation(world: &World) {
         ],
     );
     assert!(!ok && error.contains("InvalidParameterException"), "{error}");
+}
+
+/// Code on its way to Lambda through S3: up in parts, back in parts, and into the function.
+fn objects(world: &World) {
+    const BUCKET: &str = "s3://learninghub-code";
+    const FUNCTION: &str = "learninghub-api-handler";
+    let call = |arguments: &[&str]| {
+        let (ok, answer, error) = aws(world, arguments);
+        assert!(ok, "{arguments:?}: {error}");
+        answer
+    };
+    let refused = |arguments: &[&str], what: &str| {
+        let (ok, answer, error) = aws(world, arguments);
+        assert!(!ok && error.contains(what), "{arguments:?}: {answer} {error}");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    // The CLI sends what has 8 MB or more in parts.
+    let zip = zips::good("out of S3");
+    assert!(zip.len() > 8 * 1024 * 1024, "{} bytes", zip.len());
+    std::fs::write(at("api.zip"), &zip).expect("the zip is written");
+    std::fs::write(at("bad.zip"), zips::not_a_zip()).expect("the file is written");
+
+    refused(&["s3", "cp", &at("bad.zip"), &format!("{BUCKET}/bad.zip")], "NoSuchBucket");
+    call(&["s3", "mb", BUCKET]);
+    refused(&["s3", "mb", BUCKET], "BucketAlreadyOwnedByYou");
+    call(&["s3", "cp", "--no-progress", &at("api.zip"), &format!("{BUCKET}/releases/1 ü&.zip")]);
+    call(&["s3", "cp", "--no-progress", &at("bad.zip"), &format!("{BUCKET}/bad.zip")]);
+    let list = ["s3api", "list-objects-v2", "--bucket", "learninghub-code"];
+    let listed = call(&[&list[..], &["--prefix", "releases/"]].concat());
+    let [object] = listed["Contents"].as_array().expect("objects").as_slice() else { panic!("{listed}") };
+    assert_eq!((&object["Key"], &object["Size"]), (&"releases/1 ü&.zip".into(), &zip.len().into()));
+    assert!(object["ETag"].as_str().is_some_and(|tag| tag.contains('-')), "sent in parts: {object}");
+    let first = call(&[&list[..], &["--page-size", "1", "--max-items", "1"]].concat());
+    assert_eq!(first["Contents"][0]["Key"], "bad.zip");
+    let token = first["NextToken"].as_str().expect("a token");
+    let second = call(&[&list[..], &["--starting-token", token]].concat());
+    assert_eq!(second["Contents"][0]["Key"], "releases/1 ü&.zip");
+    let grouped = call(&[&list[..], &["--delimiter", "/"]].concat());
+    assert_eq!(grouped["CommonPrefixes"][0]["Prefix"], "releases/");
+    call(&["s3", "cp", "--no-progress", &format!("{BUCKET}/releases/1 ü&.zip"), &at("back.zip")]);
+    assert!(std::fs::read(at("back.zip")).expect("a file") == zip, "it comes back as it was");
+
+    let key = |key: &'static str| ["--s3-bucket", "learninghub-code", "--s3-key", key];
+    let update = ["lambda", "update-function-code", "--function-name", FUNCTION];
+    let changed = call(&[&update[..], &key("releases/1 ü&.zip")].concat());
+    assert_eq!(changed["CodeSize"], zip.len());
+    call(&["lambda", "wait", "function-updated-v2", "--function-name", FUNCTION]);
+    let update = |more: &[&'static str]| [&update[..], more].concat();
+    refused(&update(&key("bad.zip")), "Could not unzip uploaded file");
+    refused(
+        &update(&key("none.zip")),
+        "S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not",
+    );
+    let version = ["--s3-object-version", "abc"];
+    refused(&update(&[&key("bad.zip")[..], &version].concat()), "S3 Error Code: NoSuchVersion");
+    refused(&update(&["--s3-bucket", "another", "--s3-key", "k"]), "S3 Error Code: NoSuchBucket");
+
+    let none = ["--bucket", "learninghub-code", "--key", "none"];
+    refused(&[&["s3api", "get-object"], &none[..], &[&at("none")]].concat(), "NoSuchKey");
+    refused(&[&["s3api", "head-object"], &none[..]].concat(), "404");
+    let enabled = ["--versioning-configuration", "Status=Enabled", "--bucket", "learninghub-code"];
+    refused(&[&["s3api", "put-bucket-versioning"], &enabled[..]].concat(), "PutBucketVersioning");
+    refused(&["s3", "rb", BUCKET], "BucketNotEmpty");
+    call(&["s3", "rm", "--recursive", BUCKET]);
+    call(&["s3", "rb", BUCKET]);
+    assert_eq!(call(&["s3api", "list-buckets"])["Buckets"], serde_json::json!([]));
 }

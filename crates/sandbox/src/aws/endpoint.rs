@@ -25,6 +25,8 @@ use crate::faults::AwsEffect;
 
 /// The largest body taken: Lambda's 50 MB zip in base64 and some room.
 const LARGEST_BODY: usize = 72 * 1024 * 1024;
+/// The same for S3: the largest object it takes, and room for the chunks it may come in.
+const LARGEST_OBJECT: usize = 304 * 1024 * 1024;
 /// How long a call under the `TimeOut` or `HoldReply` fault is held, longer than any client waits.
 const HOLD: Duration = Duration::from_secs(600);
 /// How long a caller may take to send its request.
@@ -129,31 +131,30 @@ impl AwsEndpoint {
         let name = service.signing_name();
         self.context.calls.count(name, &call.operation);
         let effect = self.context.faults.aws(&self.context.random, name, &call.operation);
-        let refused = match effect {
-            Some(AwsEffect::Throttle) => Some(service.throttled()),
-            Some(AwsEffect::ServerError) => Some(AwsError::internal("a fault of the sandbox")),
-            Some(AwsEffect::AccessDenied) => Some(
-                AwsError::new(
-                    "AccessDeniedException",
-                    format!("not authorized to perform: {name}:{}", call.operation),
-                )
-                .with_status(if name == "lambda" || name == "apigateway" {
-                    403
-                } else {
-                    400
-                }),
-            ),
-            Some(AwsEffect::DropBefore) => return Err(Dropped),
-            Some(AwsEffect::TimeOut) => {
-                tokio::time::sleep(HOLD).await;
-                return Err(Dropped);
-            }
-            Some(AwsEffect::Delay(ms)) => {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-                None
-            }
-            _ => None,
-        };
+        let refused =
+            match effect {
+                Some(AwsEffect::Throttle) => Some(service.throttled()),
+                Some(AwsEffect::ServerError) => Some(AwsError::internal("a fault of the sandbox")),
+                Some(AwsEffect::AccessDenied) => {
+                    Some(
+                        AwsError::new(
+                            if name == "s3" { "AccessDenied" } else { "AccessDeniedException" },
+                            format!("not authorized to perform: {name}:{}", call.operation),
+                        )
+                        .with_status(if ["lambda", "apigateway", "s3"].contains(&name) { 403 } else { 400 }),
+                    )
+                }
+                Some(AwsEffect::DropBefore) => return Err(Dropped),
+                Some(AwsEffect::TimeOut) => {
+                    tokio::time::sleep(HOLD).await;
+                    return Err(Dropped);
+                }
+                Some(AwsEffect::Delay(ms)) => {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                    None
+                }
+                _ => None,
+            };
         if let Some(error) = refused {
             return Ok(refuse(spoken, &request_id, &error));
         }
@@ -187,6 +188,7 @@ enum Spoken {
     Cbor(&'static [&'static str]),
     Xml(&'static str),
     Rest,
+    RestXml,
 }
 
 impl Spoken {
@@ -196,12 +198,19 @@ impl Spoken {
             Self::Cbor(&[])
         } else if headers.contains_key("x-amz-target") {
             Self::Json("application/x-amz-json-1.1")
+        } else if is_for_objects(headers) {
+            Self::RestXml
         } else if is_form(headers) {
             Self::Xml("")
         } else {
             Self::Rest
         }
     }
+}
+
+/// Whether a call is for S3, whose bodies are larger than others and never decoded.
+fn is_for_objects(headers: &HeaderMap) -> bool {
+    Scope::of(headers).is_ok_and(|scope| scope.service == "s3")
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -248,12 +257,18 @@ impl Scope {
 }
 
 async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, AwsError> {
+    let objects = is_for_objects(headers);
+    let largest = if objects { LARGEST_OBJECT } else { LARGEST_BODY };
     let collected =
-        tokio::time::timeout(READ_TIME, Limited::new(body, LARGEST_BODY).collect()).await.map_err(|_| {
+        tokio::time::timeout(READ_TIME, Limited::new(body, largest).collect()).await.map_err(|_| {
             AwsError::new("RequestTimeoutException", "the body did not come in time").with_status(408)
         })?;
     let bytes = match collected {
         Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() && objects => {
+            let words = "Your proposed upload exceeds the maximum allowed size";
+            return Err(AwsError::new("EntityTooLarge", words));
+        }
         Err(error) if error.is::<LengthLimitError>() => {
             return Err(AwsError::new(
                 "RequestEntityTooLargeException",
@@ -265,7 +280,7 @@ async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, AwsError> {
             return Err(AwsError::new("SerializationException", format!("the body broke off: {error}")));
         }
     };
-    if text(headers, CONTENT_ENCODING.as_str()) != Some("gzip") {
+    if objects || text(headers, CONTENT_ENCODING.as_str()) != Some("gzip") {
         return Ok(bytes);
     }
     let mut plain = Vec::new();
@@ -308,7 +323,7 @@ fn decode_body(known: &Known, method: &Method, uri: &Uri, call: &mut Call) -> Re
             call.input = Value::Object(fields);
             Ok(Spoken::Xml(namespace))
         }
-        (Protocol::RestJson, _) => {
+        (protocol @ (Protocol::RestJson | Protocol::RestXml), _) => {
             // An ARN may stand in a path percent-encoded; matching happens before decoding.
             let found =
                 known.routes.get(method).and_then(|routes| routes.at(uri.path()).ok()).ok_or_else(|| {
@@ -318,9 +333,12 @@ fn decode_body(known: &Known, method: &Method, uri: &Uri, call: &mut Call) -> Re
                         uri.path()
                     ))
                 })?;
-            call.operation = (*found.value).to_owned();
             call.path = found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value))).collect();
             call.query = pairs(uri.query().unwrap_or_default());
+            call.operation = known.service.operation(found.value, call);
+            if protocol == Protocol::RestXml {
+                return Ok(Spoken::RestXml);
+            }
             call.input = parse_json(&call.body).unwrap_or(Value::Null);
             Ok(Spoken::Rest)
         }
@@ -352,6 +370,9 @@ fn pairs(text: &str) -> Vec<(String, String)> {
 
 fn encode(spoken: Spoken, operation: &str, request_id: &str, reply: Reply) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(reply.status).header("x-amzn-requestid", request_id);
+    if matches!(spoken, Spoken::RestXml) {
+        response = response.header("x-amz-request-id", request_id);
+    }
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
     }
@@ -378,6 +399,7 @@ fn encode(spoken: Spoken, operation: &str, request_id: &str, reply: Reply) -> Re
             response = response.header(CONTENT_TYPE, content_type);
             bytes
         }
+        (Body::Plain(bytes), _) => bytes,
         (Body::Empty, Spoken::Cbor(_)) => {
             response = response.header("smithy-protocol", "rpc-v2-cbor");
             Bytes::new()
@@ -412,6 +434,21 @@ fn refuse(spoken: Spoken, request_id: &str, error: &AwsError) -> Response<Full<B
             members.insert("__type".to_owned(), error.code.clone().into());
             response = response.header(CONTENT_TYPE, content_type);
             json!(members).to_string().into()
+        }
+        Spoken::RestXml => {
+            response =
+                response.header(CONTENT_TYPE, "application/xml").header("x-amz-request-id", request_id);
+            let more: String = error
+                .members
+                .iter()
+                .filter_map(|(name, value)| Some(format!("<{name}>{}</{name}>", escape(value.as_str()?))))
+                .collect();
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{more}<RequestId>{request_id}</RequestId></Error>",
+                error.code,
+                escape(&error.message)
+            )
+            .into()
         }
         Spoken::Rest => {
             // Lambda reads `Message`, API Gateway `message`: both are there, as on AWS's own wire.

@@ -6,6 +6,7 @@ mod endpoint;
 mod error;
 mod service;
 
+pub(crate) use endpoint::escape;
 pub use endpoint::{AwsEndpoint, serve};
 pub use error::AwsError;
 pub use service::{Body, Call, Protocol, Reply, Route, Service};

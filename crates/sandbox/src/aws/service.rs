@@ -29,9 +29,11 @@ pub enum Protocol {
     },
     /// Method and path, JSON bodies.
     RestJson,
+    /// Method, path and query; bodies of any kind, and S3's documents in XML.
+    RestXml,
 }
 
-/// One operation of a `RestJson` service: method, path with `{Name}` parameters, operation's name.
+/// One operation of a `RestJson` or `RestXml` service: method, path with `{Name}` parameters, operation's name.
 pub type Route = (&'static str, &'static str, &'static str);
 
 /// A decoded call.
@@ -87,6 +89,8 @@ pub enum Body {
     Xml(String),
     /// Bytes as they are, with their content type.
     Bytes(Bytes, &'static str),
+    /// Bytes as they are; their content type, if any, is among the headers.
+    Plain(Bytes),
     /// None.
     Empty,
 }
@@ -137,9 +141,14 @@ pub trait Service: Send + Sync + 'static {
     /// How it speaks.
     fn protocol(&self) -> Protocol;
 
-    /// The routes of a `RestJson` service: every one it answers. Empty for the others.
+    /// The routes of a `RestJson` or `RestXml` service: every one it answers. Empty for the others.
     fn routes(&self) -> &'static [Route] {
         &[]
+    }
+
+    /// The name of the operation behind a route, where the route alone does not say it (`RestXml`).
+    fn operation(&self, route: &'static str, _: &Call) -> String {
+        route.to_owned()
     }
 
     /// Code and status of this service's throttling error. Lambda and API Gateway say

@@ -5,5 +5,6 @@ pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod lambda;
 pub mod logs;
+pub mod s3;
 pub mod secretsmanager;
 pub mod sts;

@@ -43,10 +43,23 @@ async fn creating() {
     refused!(create().function_name("no name"), "ValidationException", 400, "at 'functionName'");
     refused!(create().tags("aws:x", "y"), "InvalidParameterValueException", 400, "aws:x");
     refused!(
-        create().code(FunctionCode::builder().s3_bucket("b").s3_key("k").build()),
-        "SandboxUnsupported",
-        501,
-        "S3Bucket"
+        create().code(FunctionCode::builder().s3_bucket("code").s3_key("api.zip").build()),
+        "InvalidParameterValueException",
+        400,
+        "S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"
+    );
+    refused!(
+        create().code(FunctionCode::builder().s3_bucket("code").build()),
+        "InvalidParameterValueException",
+        400,
+        "source for function code"
+    );
+    let both = code(bootstrap_zip());
+    refused!(
+        create().code(FunctionCode::builder().s3_bucket("b").set_zip_file(both.zip_file).build()),
+        "InvalidParameterValueException",
+        400,
+        "other FunctionCode parameters"
     );
     refused!(
         create().code(FunctionCode::builder().build()),
@@ -391,19 +404,6 @@ async fn concurrency_and_tags() {
     client.untag_resource().resource(ARN).tag_keys("a").tag_keys("none").send().await.unwrap();
     let tags = client.list_tags().resource(ARN).send().await.unwrap();
     assert_eq!(tags.tags().unwrap(), &[("b".to_owned(), "2".to_owned())].into());
-    let many = (0..50).map(|n| (format!("k{n}"), String::new())).collect();
-    refused!(
-        client.tag_resource().resource(ARN).set_tags(Some(many)),
-        "InvalidParameterValueException",
-        400,
-        "tag limit"
-    );
-    refused!(
-        client.list_tags().resource(format!("{ARN}:1")),
-        "InvalidParameterValueException",
-        400,
-        "Tags on function aliases and versions"
-    );
     for (key, value) in [("a b:/=+-@_.", "Schleuse Nr. ٣"), ("日本", "")] {
         client.tag_resource().resource(ARN).tags(key, value).send().await.unwrap();
         client.untag_resource().resource(ARN).tag_keys(key).send().await.unwrap();
@@ -418,6 +418,19 @@ async fn concurrency_and_tags() {
             "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"
         );
     }
+    let many = (0..50).map(|n| (format!("k{n}"), String::new())).collect();
+    refused!(
+        client.tag_resource().resource(ARN).set_tags(Some(many)),
+        "InvalidParameterValueException",
+        400,
+        "tag limit"
+    );
+    refused!(
+        client.list_tags().resource(format!("{ARN}:1")),
+        "InvalidParameterValueException",
+        400,
+        "Tags on function aliases and versions"
+    );
     refused!(client.list_tags().resource(format!("{ARN}x")), "ResourceNotFoundException", 404, "function:fx");
     refused!(client.list_layers(), "SandboxUnsupported", 501, "layers");
     world.stop().await;

@@ -21,6 +21,7 @@ use sandbox::services::cloudtrail::CloudTrail;
 use sandbox::services::cloudwatch::CloudWatch;
 use sandbox::services::lambda::{Lambda, LambdaOptions, Tuning};
 use sandbox::services::logs::Logs;
+use sandbox::services::s3::S3;
 use sandbox::services::secretsmanager::SecretsManager;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -49,7 +50,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub lambda: Arc<Lambda>,
     pub client: Client,
-    /// Where Lambda, CloudWatch, CloudWatch Logs, Secrets Manager and CloudTrail answer.
+    /// Where Lambda, CloudWatch, CloudWatch Logs, Secrets Manager, CloudTrail and S3 answer.
     pub url: String,
     stop: CancellationToken,
 }
@@ -80,8 +81,10 @@ impl World {
         let secrets = SecretsManager::open(context.clone()).unwrap();
         secrets.record_in(trail.clone());
         lambda.record_in(trail.clone());
+        let objects = S3::open(context.clone()).unwrap();
+        lambda.fetch_from(objects.clone());
         secrets.rotate_with(lambda.clone(), stop.clone());
-        let services: Vec<Arc<dyn Service>> = vec![lambda.clone(), logs, metrics, secrets, trail];
+        let services: Vec<Arc<dyn Service>> = vec![lambda.clone(), logs, metrics, secrets, trail, objects];
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         tokio::spawn(serve(endpoint, listener, stop.clone()));
         let config = aws_sdk_lambda::Config::builder()

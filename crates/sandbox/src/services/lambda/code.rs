@@ -21,8 +21,6 @@ use super::state::Code;
 use crate::aws::AwsError;
 use crate::context::lock;
 
-/// AWS: 50 MB zipped for a direct upload.
-pub(super) const LARGEST_ZIP: usize = 52_428_800;
 /// AWS: 250 MB unzipped.
 pub(super) const LARGEST_UNZIPPED: u64 = 262_144_000;
 /// A zip of more entries than this is taken for an attack on the disk.
@@ -64,21 +62,14 @@ impl CodeStore {
     ///
     /// # Errors
     /// AWS's, for what is too large or no zip; `InternalFailure` when the disk refuses.
-    pub async fn store(&self, zip: Bytes, operation: &'static str, dry: bool) -> Result<Code, AwsError> {
+    pub async fn store(&self, zip: Bytes, dry: bool) -> Result<Code, AwsError> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || store.store_now(&zip, operation, dry))
+        tokio::task::spawn_blocking(move || store.store_now(&zip, dry))
             .await
             .map_err(|error| AwsError::internal(format!("unpacking broke off: {error}")))?
     }
 
-    fn store_now(&self, zip: &[u8], operation: &str, dry: bool) -> Result<Code, AwsError> {
-        if zip.len() > LARGEST_ZIP {
-            return Err(AwsError::new(
-                "RequestEntityTooLargeException",
-                format!("Request must be smaller than 70167211 bytes for the {operation} operation"),
-            )
-            .with_status(413));
-        }
+    fn store_now(&self, zip: &[u8], dry: bool) -> Result<Code, AwsError> {
         let digest = Sha256::digest(zip);
         let code = Code {
             sha256: STANDARD.encode(digest),
@@ -194,10 +185,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = CodeStore::open(folder.path().join("code"), &HashSet::new()).unwrap();
         let zip = zipped(&[("bootstrap", b"#!/bin/sh", 0o755), ("lib/data.txt", b"data", 0o644)]);
-        let dry = store.store_now(&zip, "CreateFunction", true).unwrap();
+        let dry = store.store_now(&zip, true).unwrap();
         assert!(!store.task_root(&dry).exists());
-        let code = store.store_now(&zip, "CreateFunction", false).unwrap();
-        assert_eq!(store.store_now(&zip, "CreateFunction", false).unwrap(), code);
+        let code = store.store_now(&zip, false).unwrap();
+        assert_eq!(store.store_now(&zip, false).unwrap(), code);
         assert_eq!(code.sha256, STANDARD.encode(Sha256::digest(&zip)));
         let root = store.task_root(&code);
         assert_eq!(fs::read(root.join("lib/data.txt")).unwrap(), b"data");
@@ -221,9 +212,8 @@ mod tests {
             ("slip", zipped(&[("../outside", b"x", 0o644)]), "InvalidParameterValueException"),
             ("cut", whole[..whole.len() / 2].to_vec(), "InvalidParameterValueException"),
             ("link", link.finish().unwrap().into_inner(), "SandboxUnsupported"),
-            ("large", vec![0; LARGEST_ZIP + 1], "RequestEntityTooLargeException"),
         ] {
-            let error = store.store_now(&zip, "CreateFunction", false).expect_err(what);
+            let error = store.store_now(&zip, false).expect_err(what);
             assert_eq!(error.code, code, "{what}: {error}");
         }
         let bomb = zipped(&[("a", &[0; 600], 0o644), ("b", &[0; 600], 0o644)]);

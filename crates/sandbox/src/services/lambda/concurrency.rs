@@ -8,11 +8,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Core;
-use super::code::{LARGEST_UNZIPPED, LARGEST_ZIP};
+use super::code::LARGEST_UNZIPPED;
 use super::errors::{constraint, invalid, throttled, within};
 use super::functions::LARGEST_TOTAL_CODE;
 use super::names::FunctionRef;
 use super::shown::call_query;
+use super::source::LARGEST_ZIP;
 use crate::aws::{AwsError, Call, Reply};
 use crate::context::lock;
 

@@ -3,9 +3,6 @@
 //! A change takes effect after a short while by the context's clock, as on AWS: until then a new
 //! function is `Pending`, a changed one `InProgress`, and what ran before keeps running.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,6 +15,7 @@ use super::errors::{
 use super::names::{FunctionRef, LATEST, arn, is_number};
 use super::settings::{Changes, Settings};
 use super::shown::{call_query, page};
+use super::source::{CODE_MEMBERS, CodeInput};
 use super::state::{Build, Failure, Function, State, Version};
 use super::tags::check_tags;
 use crate::aws::{AwsError, Call, Reply};
@@ -53,23 +51,6 @@ const CREATE_MEMBERS: [&str; 8] = [
     "CodeSigningConfigArn",
 ];
 
-/// Where code comes from.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct CodeInput {
-    zip_file: Option<String>,
-    s3_bucket: Option<Value>,
-    s3_key: Option<Value>,
-    s3_object_version: Option<Value>,
-    s3_object_storage_mode: Option<Value>,
-    image_uri: Option<Value>,
-    #[serde(rename = "SourceKMSKeyArn")]
-    source_kms_key_arn: Option<Value>,
-}
-
-const CODE_MEMBERS: [&str; 7] =
-    ["ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "S3ObjectStorageMode", "ImageUri", "SourceKMSKeyArn"];
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct UpdateCodeInput {
@@ -80,26 +61,6 @@ struct UpdateCodeInput {
     publish: bool,
     publish_to: Option<Value>,
     revision_id: Option<String>,
-}
-
-impl CodeInput {
-    fn zip(self) -> Result<Bytes, AwsError> {
-        let refused = [
-            ("S3Bucket", &self.s3_bucket),
-            ("S3Key", &self.s3_key),
-            ("S3ObjectVersion", &self.s3_object_version),
-            ("S3ObjectStorageMode", &self.s3_object_storage_mode),
-            ("ImageUri", &self.image_uri),
-            ("SourceKMSKeyArn", &self.source_kms_key_arn),
-        ];
-        if let Some((name, _)) = refused.iter().find(|(_, value)| value.is_some()) {
-            return Err(AwsError::unsupported(format_args!("{name}: code comes as a ZipFile")));
-        }
-        let text = self.zip_file.ok_or_else(|| invalid("Please provide a source for function code."))?;
-        STANDARD.decode(text).map(Bytes::from).map_err(|error| {
-            AwsError::new("SerializationException", format!("ZipFile is not base64: {error}"))
-        })
-    }
 }
 
 /// Takes members out of an input, so that what is left can be another type's.
@@ -139,7 +100,7 @@ impl Core {
         if self.state.read(|state| state.functions.contains_key(&name)) {
             return Err(exists);
         }
-        let code = self.code.store(code.zip()?, "CreateFunction", false).await?;
+        let code = self.code.store(self.zip(code, "CreateFunction").await?, false).await?;
         let shown = self.state.change(|state| {
             if state.functions.contains_key(&name) {
                 return Err(exists);
@@ -182,7 +143,7 @@ impl Core {
         let architecture = check_architectures(input.architectures)?;
         let revision = input.revision_id.as_deref();
         self.state.read(|state| self.may_update(state, &name, revision))?;
-        let code = self.code.store(code.zip()?, "UpdateFunctionCode", input.dry_run).await?;
+        let code = self.code.store(self.zip(code, "UpdateFunctionCode").await?, input.dry_run).await?;
         let now = self.context.now();
         let change = |state: &mut State| {
             self.may_update(state, &name, revision)?;

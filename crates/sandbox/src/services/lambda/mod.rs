@@ -3,12 +3,12 @@
 //!
 //! Strict where AWS is: a stale revision, an update while one is in progress, an alias to a version
 //! that does not exist, a permission on another qualifier are all refused with AWS's codes and
-//! words. Code comes as a zip in the request; only `provided.al2023` and `provided.al2` are run,
+//! words. Code comes as a zip in the request or out of S3; only `provided.al2023` and `provided.al2` are run,
 //! because the machine has no other runtime. State is one JSON file; zips and what is unpacked of
 //! them lie beside it, under their hashes.
 //!
 //! - `names`, `errors`: what everything is called, and the refusals;
-//! - `state`, `settings` with its `checks`, `code`: what is kept; `shown`: how it is given back;
+//! - `state`, `settings` with its `checks`, `code` and its `source`: what is kept; `shown`: how it is given back;
 //! - `functions`, `versions`, `aliases`, `permissions`, `concurrency`, `tags`: the operations;
 //! - `invoke`, `events`, `metrics`: invocations; `trail`: what CloudTrail is told.
 
@@ -25,6 +25,7 @@ mod names;
 mod permissions;
 mod settings;
 mod shown;
+mod source;
 mod state;
 mod tags;
 mod trail;
@@ -52,6 +53,7 @@ use crate::persisted::Persisted;
 use crate::services::cloudtrail::CloudTrail;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::logs::Logs;
+use crate::services::s3::S3;
 
 /// How often idle environments are looked at.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -149,6 +151,7 @@ struct Core {
     runtime: Arc<Runtime>,
     metrics: Arc<CloudWatch>,
     trail: OnceLock<Arc<CloudTrail>>,
+    objects: OnceLock<Arc<S3>>,
     /// The second in which each traced function was last sampled.
     sampled: Mutex<HashMap<String, i64>>,
     tasks: TaskTracker,
@@ -195,6 +198,7 @@ impl Lambda {
             runtime: Runtime::open(context.clone(), logs, endpoint_url, tuning.starts)?,
             admission: Arc::default(),
             trail: OnceLock::new(),
+            objects: OnceLock::new(),
             sampled: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
