@@ -125,6 +125,8 @@ impl Operation for RepairRotation {
             return Err(Problem::new(ProblemKind::Conflict, message).with_next("Look at the page again."));
         };
         if plan.token != self.token || !same(&plan.moves, &self.moves) {
+            // The plan that was shown came of logins that were tried a while ago: the next one must not.
+            portal.forget_secret().await;
             let message = "Things have changed since the plan was shown, so nothing was done.";
             return Err(Problem::new(ProblemKind::Conflict, message).with_next("Look at the new plan."));
         }
