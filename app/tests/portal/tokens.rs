@@ -115,6 +115,7 @@ async fn the_page_makes_shows_once_and_revokes_without_javascript() {
     assert_eq!(portal.written().await, [], "nothing was made");
     let made = portal.post("/tokens", Some(&cookie), &form(PASSWORD)).await;
     assert_eq!((made.status, made.header("cache-control")), (StatusCode::OK, "no-store"));
+    let cookie = made.cookie().expect("who has shown that it is them goes on under a new id");
     let (_, rest) = made.body.split_once(r#"<code class="new-token">"#).expect("the token");
     let token = rest.split('<').next().unwrap().to_owned();
     assert_eq!(made.body.matches(&token).count(), 1);
