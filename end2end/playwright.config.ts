@@ -51,6 +51,13 @@ export default defineConfig({
       dependencies: ["secret"],
       use: { javaScriptEnabled: false },
     },
-    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["secret-no-javascript"] },
+    { name: "deploys", testMatch: "deploys.spec.ts", dependencies: ["secret-no-javascript"] },
+    {
+      name: "deploys-no-javascript",
+      testMatch: "deploys-no-javascript.spec.ts",
+      dependencies: ["deploys"],
+      use: { javaScriptEnabled: false },
+    },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["deploys-no-javascript"] },
   ],
 });

@@ -8,6 +8,8 @@ export const environment = {
   control: needed("LOCKKEEPER_CONTROL"),
   /** The HTTP API that the portal watches. */
   api: needed("LOCKKEEPER_HTTP_API").replace(/\/$/, ""),
+  /** The API function's package, as it runs in the sandbox. */
+  zip: needed("LOCKKEEPER_ZIP"),
   /** The browser. */
   chromium: process.env.LOCKKEEPER_CHROMIUM ?? "/usr/bin/chromium",
 };

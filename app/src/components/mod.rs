@@ -4,6 +4,7 @@
 //! - [`words`]: numbers, times and shares as people read them;
 //! - [`status`]: a verdict, as shape, colour and word at once;
 //! - [`card`]: a region with heading, content and age;
+//! - [`checks`]: what was looked at before an operation;
 //! - [`live`]: keeps a page fresh; [`age`]: how old something is;
 //! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
@@ -14,6 +15,7 @@
 pub mod age;
 pub mod attention;
 pub mod card;
+pub mod checks;
 pub mod facts;
 pub mod figure;
 pub mod form;

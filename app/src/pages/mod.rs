@@ -1,5 +1,7 @@
 //! The screens, one module each, and the frame around them ([`shell`]).
 
+#[cfg(feature = "ssr")]
+pub mod deploys;
 pub mod message;
 pub mod overview;
 pub mod secret;

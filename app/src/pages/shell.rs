@@ -7,9 +7,15 @@ use model::stack::Stack;
 /// nobody looks at does not keep a session alive.
 const SELF_REFRESH: &str = "refresh=self";
 
+/// What the deploys' page asks for by its script, and what stands behind that when the person has
+/// touched the page since the last time.
+pub const FRAGMENT: &str = "/deploys/fragment";
+const ACTIVE: &str = "active";
+
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
-    query == Some(SELF_REFRESH) && PLACES.iter().any(|(_, address, _)| *address == path)
+    let itself = PLACES.iter().any(|(_, address, _)| *address == path);
+    (itself && query == Some(SELF_REFRESH)) || (path == FRAGMENT && query != Some(ACTIVE))
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -43,6 +49,8 @@ pub struct Head {
     pub title: String,
     /// Without JavaScript: after how many seconds the page loads itself anew.
     pub reload_seconds: Option<u32>,
+    /// What a page without islands runs.
+    pub script: Option<&'static str>,
 }
 
 /// The whole document. With a `visit` the content stands beside the navigation, otherwise alone.
@@ -68,8 +76,9 @@ pub fn document<V: IntoView + 'static>(
 
 #[component]
 fn DocumentHead(head: Head) -> impl IntoView {
-    let Head { files: Files { nonce, js, wasm, css }, title, reload_seconds } = head;
-    let script = wake_script(&js, &wasm);
+    let Head { files: Files { nonce, js, wasm, css }, title, reload_seconds, script } = head;
+    let own = script.is_some();
+    let script = script.map_or_else(|| wake_script(&js, &wasm), str::to_owned);
     let address = place(&title).1;
     view! {
         <head>
@@ -80,8 +89,10 @@ fn DocumentHead(head: Head) -> impl IntoView {
             <title>{format!("{title} \u{b7} Lockkeeper")}</title>
             <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
             <link rel="stylesheet" href=css/>
-            <link rel="modulepreload" href=js crossorigin="anonymous"/>
-            <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+            {(!own).then(|| view! {
+                <link rel="modulepreload" href=js crossorigin="anonymous"/>
+                <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+            })}
             {reload_seconds.map(|seconds| view! {
                 <noscript><meta http-equiv="refresh" content=format!("{seconds};url={address}?{SELF_REFRESH}")/></noscript>
             })}
@@ -136,18 +147,23 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 2] = [
+const PLACES: [(&str, &str, &str); 3] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
+    ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
 ];
 
 /// What is somebody's own, and so stands beside their name: title and address.
 const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
 
+/// Pages that belong to a place.
+const WITHIN: [(&str, &str); 2] = [("New deploy", "Deploys"), ("Check the deploy", "Deploys")];
+
 /// The place with this title, which may say first that there is an error; for other pages' titles, one
 /// without a name that leads to the overview.
 fn place(title: &str) -> (&'static str, &'static str) {
     let name = title.strip_prefix("Error: ").unwrap_or(title);
+    let name = WITHIN.iter().find(|(page, _)| *page == name).map_or(name, |(_, place)| place);
     let mut places = PLACES.iter().map(|(title, address, _)| (*title, *address)).chain([TOKENS]);
     places.find(|(title, _)| *title == name).unwrap_or(("", "/"))
 }
@@ -199,6 +215,7 @@ mod tests {
             ("Secret", ("Secret", "/secret")),
             ("Error: Secret", ("Secret", "/secret")),
             ("Access tokens", ("Access tokens", "/tokens")),
+            ("Error: New deploy", ("Deploys", "/deploys")),
             ("Page not found", ("", "/")),
         ];
         for (title, expected) in table {
@@ -214,6 +231,8 @@ mod tests {
             ("/secret", None, false),
             ("/secret", Some("rotation=1&refresh=self"), false),
             ("/secret/rotate", Some("refresh=self"), false),
+            ("/deploys/fragment", None, true),
+            ("/deploys/fragment", Some("active"), false),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");

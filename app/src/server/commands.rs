@@ -136,14 +136,18 @@ async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
         public_url: config.public_url.clone(),
         trusted_proxies: config.trusted_proxies,
         sandbox: config.sandbox,
+        drive_rollouts: config.drive_rollouts,
     })?;
     let listener = TcpListener::bind(config.address)
         .await
         .with_context(|| format!("LOCKKEEPER_ADDRESS: can't listen on {}", config.address))?;
     tracing::info!(address = %listener.local_addr()?, public_url = %config.public_url, "serving");
     let sweeper = tokio::spawn(sweep(accounts));
+    let driver = tokio::spawn(drive(App::clone(&app)));
     let limits = app.limits().clone();
     listen::serve(listener, router(App::clone(&app)), &limits, stop_signal()?).await;
+    // Wherever this cuts a rollout: the next portal that looks goes on with it.
+    driver.abort();
     sweeper.abort();
     Ok(())
 }
@@ -239,6 +243,14 @@ async fn sweep(accounts: Accounts) {
         if let Err(problem) = accounts.sweep().await {
             tracing::warn!(%problem, "deleting expired links and sign-ins failed");
         }
+    }
+}
+
+/// Takes rollouts from step to step, for as long as the portal runs, where it is to do that.
+async fn drive(app: App) {
+    match app.drives_rollouts() {
+        true => app.drive_rollouts().await,
+        false => tracing::info!("rollouts are left to other portals (LOCKKEEPER_DRIVE_ROLLOUTS)"),
     }
 }
 

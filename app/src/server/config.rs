@@ -8,6 +8,7 @@
 //! | `LOCKKEEPER_DATABASE` | `lockkeeper.sqlite` | SQLite file of accounts and sessions, made when missing |
 //! | `LOCKKEEPER_SITE` | `target/site` | folder of `manifest.json` and the browser's files |
 //! | `LOCKKEEPER_TRUSTED_PROXIES` | in the sandbox `0` | how many proxies before the portal append to `X-Forwarded-For` |
+//! | `LOCKKEEPER_DRIVE_ROLLOUTS` | `true` | whether this portal takes rollouts from step to step; `false` where others do |
 //! | `LOCKKEEPER_SANDBOX` | `0` | `1`: plain-http cookies, probes of loopback addresses |
 //! | `LOCKKEEPER_API_ID` | - | the HTTP API's id |
 //! | `LOCKKEEPER_API_STAGE` | `$default` | its stage |
@@ -40,6 +41,8 @@ pub struct Config {
     pub site: PathBuf,
     /// How many proxies' entries in `X-Forwarded-For` are believed.
     pub trusted_proxies: u8,
+    /// Whether this portal takes rollouts from step to step. Several may: they agree on one.
+    pub drive_rollouts: bool,
     /// Whether this is the sandbox.
     pub sandbox: bool,
     /// The stack's names.
@@ -93,6 +96,7 @@ impl Config {
                 if sandbox { "0" } else { "" },
                 "a number from 0 to 255: how many proxies stand before the portal",
             )?,
+            drive_rollouts: vars.drive_rollouts()?,
             sandbox,
             stack: vars.stack(sandbox)?,
         })
@@ -200,6 +204,10 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
         }
     }
 
+    fn drive_rollouts(&self) -> Result<bool, ConfigError> {
+        self.parsed("LOCKKEEPER_DRIVE_ROLLOUTS", "true", "true or false")
+    }
+
     fn database(&self) -> PathBuf {
         self.or("LOCKKEEPER_DATABASE", "lockkeeper.sqlite").into()
     }
@@ -269,6 +277,7 @@ mod tests {
         assert_eq!(config.public_url.to_string(), "https://lock.example.com");
         assert_eq!((config.stack.stage.as_str(), config.stack.alias.as_str()), ("$default", "live"));
         assert!(!config.sandbox);
+        assert!(config.drive_rollouts);
     }
 
     #[test]
@@ -282,6 +291,7 @@ mod tests {
             ("LOCKKEEPER_TRUSTED_PROXIES", "-1"),
             ("LOCKKEEPER_TRUSTED_PROXIES", ""),
             ("LOCKKEEPER_SANDBOX", "yes"),
+            ("LOCKKEEPER_DRIVE_ROLLOUTS", "no"),
             ("LOCKKEEPER_API_ID", " "),
             ("LOCKKEEPER_FUNCTION", ""),
             ("LOCKKEEPER_SECRET_ID", ""),

@@ -22,6 +22,7 @@ pub struct Frame {
     files: Files,
     visit: Option<Visit>,
     reload_seconds: Option<u32>,
+    script: Option<&'static str>,
 }
 
 impl Frame {
@@ -33,13 +34,19 @@ impl Frame {
         let visit = extensions
             .get::<Visitor>()
             .map(|visitor| Visit { email: visitor.email.clone(), stack: app.portal.stack().clone() });
-        Self { files, visit, reload_seconds: None }
+        Self { files, visit, reload_seconds: None, script: None }
     }
 
     /// The same for a page that, where there is no JavaScript, loads itself anew in that rhythm.
     #[must_use]
     pub fn reloading(self, seconds: u32) -> Self {
         Self { reload_seconds: Some(seconds), ..self }
+    }
+
+    /// The same for a page without islands, with a script of its own in place of their program.
+    #[must_use]
+    pub fn with_script(self, script: &'static str) -> Self {
+        Self { script: Some(script), ..self }
     }
 
     /// The whole page.
@@ -49,9 +56,9 @@ impl Frame {
         title: &str,
         content: impl FnOnce() -> V + Send + 'static,
     ) -> Response {
-        let Self { files, visit, reload_seconds } = self;
+        let Self { files, visit, reload_seconds, script } = self;
         let title = title.to_owned();
-        let head = shell::Head { files, title, reload_seconds };
+        let head = shell::Head { files, title, reload_seconds, script };
         (status, Html(render(move || shell::document(head, visit, content)))).into_response()
     }
 }

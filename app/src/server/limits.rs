@@ -3,6 +3,9 @@
 //! Every request is worked on in a task of its own. When the visitor leaves, the connection's own
 //! future is dropped, but the task ends in its own time: nothing is torn down half way, and what it
 //! holds comes back. The limit on tasks bounds what that can cost.
+//!
+//! Uploads have bounds of their own. Who sends one is known before its body is read, there are few at
+//! once, and only what comes after the body is a task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +41,12 @@ pub struct Limits {
     pub operation_time: Duration,
     /// Body, in bytes. A form or a call takes a few hundred.
     pub body: usize,
+    /// Body of an upload, in bytes: the largest zip that Lambda takes directly, and the form around it.
+    pub upload_body: usize,
+    /// For an upload to arrive.
+    pub upload_time: Duration,
+    /// Uploads at once: each holds its body in memory, for a moment twice.
+    pub uploads: usize,
     /// For the requests under way at a shutdown.
     pub shutdown_time: Duration,
 }
@@ -53,6 +62,10 @@ impl Default for Limits {
             request_time: Duration::from_secs(10),
             operation_time: Duration::from_secs(6),
             body: 64 * 1024,
+            upload_body: 50 * 1024 * 1024 + 64 * 1024,
+            // At 1.8 Mbit/s.
+            upload_time: Duration::from_secs(240),
+            uploads: 2,
             shutdown_time: Duration::from_secs(10),
         }
     }
@@ -69,15 +82,24 @@ pub async fn detached(State(app): State<App>, request: Request, next: Next) -> R
             return Failure::of(&asked, &app, problem).with_status(status).into_response();
         }
     };
+    worked_on(&app, asked, next.run(request)).await
+}
+
+/// Does a request's work when it is its turn, in a task of its own and within its time.
+pub async fn worked_on(
+    app: &App,
+    asked: Request,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     let turn = tokio::time::timeout(app.limits.queue_time, Arc::clone(&app.turns).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
         let problem = Problem::new(ProblemKind::Throttled, "The portal is busy.")
             .with_next("Try again in a few seconds.");
-        return Failure::of(&asked, &app, problem).into_response();
+        return Failure::of(&asked, app, problem).into_response();
     };
     let limit = app.limits.request_time;
     let work = async move {
-        let answer = tokio::time::timeout(limit, next.run(request)).await;
+        let answer = tokio::time::timeout(limit, work).await;
         drop(turn);
         answer
     };
@@ -91,7 +113,7 @@ pub async fn detached(State(app): State<App>, request: Request, next: Next) -> R
                 .with_next("The log says more.")
         }
     };
-    Failure::of(&asked, &app, problem).into_response()
+    Failure::of(&asked, app, problem).into_response()
 }
 
 /// The request with its body in memory. One that says beforehand that it is too large is left as it
@@ -110,7 +132,7 @@ async fn whole(request: Request, limits: &Limits) -> Result<Request, (StatusCode
 
 /// A request's address and what the middleware noted, without its body: what an answer in place of
 /// the work needs.
-fn describe(request: Request) -> (Request, Request) {
+pub fn describe(request: Request) -> (Request, Request) {
     let (parts, body) = request.into_parts();
     let asked = Request::from_parts(parts.clone(), axum::body::Body::empty());
     (asked, Request::from_parts(parts, body))

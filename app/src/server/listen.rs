@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use super::limits::Limits;
+use super::routes::takes_upload;
 
 /// After an error of `accept` that is not the peer's (no file descriptor left), the pause before the
 /// next try.
@@ -64,7 +66,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, stop:
 
 /// One connection from first byte to last. After `connection_time`, and when the portal stops, it is
 /// closed behind the request under way, which has the time any request has; then it is closed
-/// whatever the peer does: otherwise a few hundred silent peers would take all places for good.
+/// whatever the peer does: otherwise a few hundred silent peers would take all places for good. An
+/// upload has its own time, which few can take at once.
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -75,7 +78,10 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let uploading = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&uploading);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        seen.store(takes_upload(request.uri().path()), Ordering::Relaxed);
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
@@ -96,7 +102,8 @@ async fn connection(
         Some(result) => Ok(result),
         None => {
             served.as_mut().graceful_shutdown();
-            tokio::time::timeout(limits.queue_time + limits.request_time, served).await
+            let arrival = if uploading.load(Ordering::Relaxed) { limits.upload_time } else { Duration::ZERO };
+            tokio::time::timeout(arrival + limits.queue_time + limits.request_time, served).await
         }
     };
     match result {

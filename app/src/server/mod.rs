@@ -14,6 +14,7 @@ mod bearer;
 pub mod commands;
 pub mod config;
 mod confirm;
+mod deploys;
 mod frame;
 pub mod limits;
 pub mod listen;
@@ -65,9 +66,11 @@ pub struct Services {
     random: Random,
     limits: Limits,
     turns: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     public_url: Origin,
     trusted_proxies: u8,
     sandbox: bool,
+    drive_rollouts: bool,
 }
 
 /// What a server is put together from.
@@ -90,6 +93,8 @@ pub struct Parts {
     pub trusted_proxies: u8,
     /// Whether this is the sandbox.
     pub sandbox: bool,
+    /// Whether this portal takes rollouts from step to step.
+    pub drive_rollouts: bool,
 }
 
 impl Services {
@@ -98,8 +103,18 @@ impl Services {
     /// # Errors
     /// When the browser's files are missing or broken.
     pub fn new(parts: Parts) -> anyhow::Result<App> {
-        let Parts { portal, accounts, site, clock, random, limits, public_url, trusted_proxies, sandbox } =
-            parts;
+        let Parts {
+            portal,
+            accounts,
+            site,
+            clock,
+            random,
+            limits,
+            public_url,
+            trusted_proxies,
+            sandbox,
+            drive_rollouts,
+        } = parts;
         Ok(Arc::new(Self {
             portal,
             accounts,
@@ -110,16 +125,28 @@ impl Services {
             clock,
             random,
             turns: Arc::new(Semaphore::new(limits.requests)),
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
             limits,
             public_url,
             trusted_proxies,
             sandbox,
+            drive_rollouts,
         }))
     }
 
     /// The bounds.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether this portal takes rollouts from step to step.
+    pub fn drives_rollouts(&self) -> bool {
+        self.drive_rollouts
+    }
+
+    /// Takes rollouts from step to step until the future is dropped.
+    pub async fn drive_rollouts(&self) {
+        self.portal.drive_rollouts().await;
     }
 
     /// Notes that somebody who is signed in did something.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -18,7 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, limits, overview, secret, security, sign_in, telemetry, tokens,
+    App, accounts, api, assets, bearer, deploys, limits, overview, secret, security, sign_in, telemetry,
+    tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -27,6 +28,7 @@ use crate::pages::overview::OverviewPage;
 pub fn router(app: App) -> Router {
     Router::new()
         .merge(guarded(&app))
+        .merge(uploads(&app))
         .merge(open(&app))
         .layer(axum::middleware::from_fn_with_state(app.clone(), security::headers))
         .layer(from_fn_with_state(app.clone(), telemetry::log_requests))
@@ -58,6 +60,20 @@ fn guarded(app: &App) -> Router<App> {
         .route("/secret/schedule", post(secret::schedule))
         .route("/tokens", get(tokens::page).post(tokens::create))
         .route("/tokens/revoke", post(tokens::revoke))
+        .route("/deploys", get(deploys::page))
+        .route("/deploys/fragment", get(deploys::fragment))
+        .route("/deploys/new", get(deploys::new::form))
+        .route("/deploys/check", post(deploys::new::check))
+        .route("/deploys/edit", post(deploys::new::edit))
+        .route("/deploys/start", post(deploys::new::start))
+        .route("/deploys/pause", post(deploys::forms::pause))
+        .route("/deploys/resume", post(deploys::forms::resume))
+        .route("/deploys/requests", post(deploys::forms::requests))
+        .route("/deploys/promote", post(deploys::forms::promote))
+        .route("/deploys/rollback", post(deploys::forms::roll_back))
+        .route("/deploys/prune", post(deploys::forms::prune))
+        .route("/deploys/integration", post(deploys::forms::integration))
+        .route("/deploys/api", post(deploys::forms::api))
         .route("/api/calls/{name}", post(call))
         .merge(api::routes())
         .fallback(missing)
@@ -70,6 +86,30 @@ fn guarded(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), security::same_origin))
         .layer(from_fn_with_state(app.clone(), limits::detached))
         .layer(from_fn_with_state(app.clone(), one_name))
+}
+
+/// Where a zip may be sent.
+const UPLOAD: &str = "/deploys/upload";
+const UPLOAD_API: &str = "/api/v1/deploys/uploads";
+
+/// Whether an address takes an upload.
+pub fn takes_upload(path: &str) -> bool {
+    [UPLOAD, UPLOAD_API].contains(&path)
+}
+
+/// What takes far more than the others. Whose it is is known before the body is read, which the
+/// handlers do themselves, within limits of their own.
+fn uploads(app: &App) -> Router<App> {
+    Router::new()
+        .route(UPLOAD, post(deploys::upload::form).get(async || Redirect::to("/deploys/new")))
+        .route(UPLOAD_API, post(deploys::upload::api))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(app.limits.upload_body))
+        .layer(from_fn_with_state(app.clone(), session::guard))
+        .layer(sessions(app))
+        .layer(from_fn_with_state(app.clone(), session::take_back_whole))
+        .layer(from_fn(bearer::alone))
+        .layer(from_fn_with_state(app.clone(), security::same_origin))
 }
 
 /// The session cookie. Its record lives as long as the longest sign-in; whether somebody is signed

@@ -26,7 +26,7 @@ use crate::pages::sign_in::{self, Notice};
 /// How long the page is waited for: its parts have limits of their own, one after the other.
 const PAGE_TIME: Duration = Duration::from_secs(9);
 /// What is left of a request's time for the answer itself.
-const MARGIN: Duration = Duration::from_millis(500);
+pub const MARGIN: Duration = Duration::from_millis(500);
 
 /// What may stand behind `/secret?`.
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@
 mod answers;
 mod client;
 mod confirming;
+mod deploys;
 mod guard;
 mod process;
 mod secret;
@@ -121,6 +122,7 @@ impl TestPortal {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: 0,
             sandbox,
+            drive_rollouts: false,
         })
         .unwrap();
         Self { router: router(app), accounts, now, _folder: folder }

@@ -23,5 +23,5 @@ mod secret;
 mod traffic;
 
 pub use deploy::Pace;
-pub use perform::Operation;
+pub use perform::{Operation, authorise};
 pub use portal::{Clock, Portal, PortalConfig, Random};

@@ -59,8 +59,12 @@ impl Portal {
     }
 }
 
-/// Whether somebody may, with the token they act with if it is one.
-fn authorise<O: Operation>(actor: &Actor) -> Result<(), Problem> {
+/// Whether somebody may, with the token they act with if it is one: [`Portal::perform`]'s first look, and
+/// that of whoever needs to know before there is an operation.
+///
+/// # Errors
+/// `Forbidden`, with what is missing.
+pub fn authorise<O: Operation>(actor: &Actor) -> Result<(), Problem> {
     if let Some(token) = actor.token.as_ref().filter(|_| !actor.token_allows(O::SCOPE)) {
         let (needs, has) = (O::SCOPE.name(), token.scopes.names());
         tracing::warn!(operation = O::NAME, token = token.id, scopes = has, "refused for want of a scope");

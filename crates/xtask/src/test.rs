@@ -143,7 +143,8 @@ fn browser_tests(
         .env("LOCKKEEPER_URL", &stack.portal_url)
         .env("LOCKKEEPER_BIN", stack.portal_binary())
         .env("LOCKKEEPER_CONTROL", &stack.world.control)
-        .env("LOCKKEEPER_HTTP_API", &stack.world.http_api);
+        .env("LOCKKEEPER_HTTP_API", &stack.world.http_api)
+        .env("LOCKKEEPER_ZIP", zip);
     if let Some(filter) = filter {
         playwright.args(["--grep", filter, "--pass-with-no-tests"]);
     }

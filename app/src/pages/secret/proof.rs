@@ -16,6 +16,16 @@ impl Proof {
 
 /// What is asked for: the password, or a sign-in that is fresh enough.
 pub fn field(proof: Proof, id: &'static str, problem: Option<&Problem>) -> AnyView {
+    field_for(proof, id, problem, "/sign-in?next=/secret")
+}
+
+/// The same, with the address of the sign-in that leads back.
+pub fn field_for(
+    proof: Proof,
+    id: &'static str,
+    problem: Option<&Problem>,
+    sign_in: &'static str,
+) -> AnyView {
     match proof {
         Proof::Password => view! { <Field text=password(id, problem)/> }.into_any(),
         Proof::RecentSignIn { fresh: true } => view! {
@@ -25,7 +35,7 @@ pub fn field(proof: Proof, id: &'static str, problem: Option<&Problem>) -> AnyVi
         Proof::RecentSignIn { fresh: false } => view! {
             <p class="hint">
                 "Your account has no password, so you have to have signed in a moment ago. "
-                <a href="/sign-in?next=/secret">"Sign in again"</a>
+                <a href=sign_in>"Sign in again"</a>
                 " with a new link, and come back."
             </p>
         }

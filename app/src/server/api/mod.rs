@@ -2,6 +2,7 @@
 //! somebody who is signed in, or with a token ([`super::bearer`]). What goes wrong is answered as problem
 //! details (RFC 9457).
 
+mod deploys;
 mod overview;
 mod secret;
 mod tokens;
@@ -15,6 +16,17 @@ use super::App;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/api/v1/overview", get(overview::get))
+        .route("/api/v1/deploys", get(deploys::get).post(deploys::deploy))
+        .route("/api/v1/deploys/preview", post(deploys::preview))
+        .route("/api/v1/deploys/rollback", post(deploys::roll_back))
+        .route("/api/v1/deploys/prune", post(deploys::prune))
+        .route("/api/v1/deploys/integration", post(deploys::integration))
+        .route("/api/v1/deploys/api", post(deploys::api))
+        .route("/api/v1/deploys/{id}", get(deploys::rollout))
+        .route("/api/v1/deploys/{id}/pause", post(deploys::pause))
+        .route("/api/v1/deploys/{id}/resume", post(deploys::resume))
+        .route("/api/v1/deploys/{id}/promote", post(deploys::promote))
+        .route("/api/v1/deploys/{id}/requests", post(deploys::requests))
         .route("/api/v1/confirmation", post(secret::confirm))
         .route("/api/v1/secret", get(secret::get))
         .route("/api/v1/secret/rotations", post(secret::rotate))

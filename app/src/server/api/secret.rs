@@ -117,7 +117,11 @@ impl FromRequestParts<App> for Asked {
 }
 
 impl Asked {
-    async fn perform<O>(self, body: Body<O>, needs_confirmation: bool) -> Result<O::Output, Failure>
+    pub(super) async fn perform<O>(
+        self,
+        body: Body<O>,
+        needs_confirmation: bool,
+    ) -> Result<O::Output, Failure>
     where
         O: Operation + 'static,
         O::Output: 'static,
@@ -131,7 +135,7 @@ impl Asked {
             Performed::Done(output) => Ok(output),
             Performed::GoesOn => Err(Failure::api(
                 Problem::new(ProblemKind::TimedOut, "It takes longer than usual, and goes on.")
-                    .with_next("Look in a moment how it stands (GET /api/v1/secret)."),
+                    .with_next("Look in a moment how it stands."),
             )),
         }
     }

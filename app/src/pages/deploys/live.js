@@ -1,0 +1,145 @@
+// Keeps the deploys' page fresh: asks the server for what is read, as HTML, and puts it in place of
+// what stands there. What somebody has opened, typed or focused stays as it is.
+const PATIENCE = 15000; // An answer that takes longer is given up; the server gives up after 10 s.
+const LONGEST = 40000; // The longest pause after failures.
+const root = document.getElementById("live");
+const part = (name) => document.querySelector(`[data-refresh="${name}"]`);
+let paused = false, over = false, touched = false, failures = 0;
+let asked = Date.now(), received = asked, underWay = null;
+
+for (const event of ["pointerdown", "keydown"]) addEventListener(event, () => (touched = true));
+
+async function refresh() {
+  underWay?.abort();
+  const mine = (underWay = new AbortController());
+  const limit = setTimeout(() => mine.abort(), PATIENCE);
+  const from = root.dataset.from + (touched ? "?active" : "");
+  touched = false;
+  asked = Date.now();
+  try {
+    const answer = await fetch(from, { redirect: "manual", signal: mine.signal });
+    if (answer.type === "opaqueredirect") {
+      over = true;
+      say("Your session is over; what you see is old.", true);
+      return;
+    }
+    if (!answer.ok) throw new Error(`The portal answered ${answer.status}.`);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("live");
+    if (!fresh) throw new Error("The portal's answer could not be understood.");
+    replace(fresh);
+    received = Date.now();
+    failures = 0;
+    say(paused ? "Refreshing is paused." : "");
+  } catch (error) {
+    if (underWay !== mine) return;
+    failures += 1;
+    const why = error.name === "Error" ? error.message : "The portal can't be reached.";
+    say(`Refreshing fails: ${why} What you see is old; trying again.`);
+  } finally {
+    clearTimeout(limit);
+    if (underWay === mine) underWay = null;
+    showAge();
+  }
+}
+
+// The focus goes to the region it was in when what had it is gone.
+function replace(fresh) {
+  const focused = document.activeElement;
+  const region = focused?.closest("#live section")?.id;
+  morph(root, document.importNode(fresh, true));
+  if (region && !focused.isConnected) document.getElementById(region)?.focus({ preventScroll: true });
+}
+
+// Makes `old` like `fresh` by changing no more than what differs.
+function morph(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  if (held(old)) return;
+  // Whether something is open is the person's affair.
+  const own = (name) => name === "open" || name === "autofocus";
+  for (const { name } of [...old.attributes]) {
+    if (!own(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (!own(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  let at = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    // What has a name is found again behind what has gone.
+    let same = node.id ? at : null;
+    while (same && same.id !== node.id) same = same.nextSibling;
+    while (same && at !== same) at = dropped(at);
+    if (at && alike(at, node)) {
+      const after = at.nextSibling;
+      morph(at, node);
+      at = after;
+    } else old.insertBefore(node, at);
+  }
+  while (at) at = dropped(at);
+}
+
+function dropped(node) {
+  const after = node.nextSibling;
+  node.remove();
+  return after;
+}
+
+function alike(one, other) {
+  return one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id ?? "") === (other.id ?? "");
+}
+
+// A form that somebody is at: the focus is in it, or a password.
+function held(element) {
+  if (!element.hasAttribute("data-hold")) return false;
+  const typed = [...element.querySelectorAll("input")].some((input) => input.type === "password" && input.value);
+  return typed || element.contains(document.activeElement);
+}
+
+function say(words, signIn) {
+  const state = part("state");
+  if (state.dataset.words === words) return;
+  state.dataset.words = words;
+  state.replaceChildren();
+  if (!words) return;
+  const notice = document.createElement("div");
+  notice.className = `notice notice--${words === "Refreshing is paused." ? "plain" : "warn"}`;
+  notice.append(words);
+  if (signIn) {
+    const link = document.createElement("a");
+    link.href = "/sign-in?notice=session-over&next=/deploys";
+    link.textContent = "Sign in again";
+    notice.append(" ", link);
+  }
+  state.append(notice);
+}
+
+function showAge() {
+  const seconds = Math.max(0, Math.floor((Date.now() - received) / 1000));
+  const age = seconds < 1 ? "now" : seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
+  part("age").textContent = `As of ${age}`;
+}
+
+part("pause").addEventListener("click", () => {
+  if (over) return;
+  paused = !paused;
+  part("pause").textContent = paused ? "Go on" : "Pause";
+  say(paused ? "Refreshing is paused." : "");
+  if (!paused) refresh();
+});
+part("now").addEventListener("click", (event) => {
+  event.preventDefault();
+  refresh();
+});
+setInterval(() => {
+  if (document.hidden) return;
+  showAge();
+  if (paused || over || underWay) return;
+  const pause = Math.min(Number(root.dataset.every) * 2 ** Math.min(failures, 8), LONGEST);
+  const since = Date.now() - asked;
+  // A clock that was set back must not stop the page.
+  if (since < 0 || since >= pause) refresh();
+}, 1000);
+document.documentElement.dataset.hydrated = "";
