@@ -91,7 +91,7 @@ impl Strategy {
 
 /// Whole minutes where it is that, else seconds: a strategy's times are exact.
 fn seconds_in_words(seconds: u32) -> String {
-    if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
 }
 
 #[cfg(feature = "openapi")]

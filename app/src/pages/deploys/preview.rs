@@ -98,12 +98,13 @@ fn plan(typed: &Typed, deploy: &Deploy, live: String, strategy: String) -> impl 
     let first = format!("{} {}", deploy.smoke.method, deploy.smoke.path);
     let fill = if deploy.fill { "the first request is sent again and again" } else { "it waits" };
     let description = Some(deploy.description.clone()).filter(|text| !text.is_empty());
+    let commit = deploy.commit.clone();
     view! {
         <Facts>
             <Fact name="New code">{code}</Fact>
             <Fact name="Has the requests now">{format!("version {live}")}</Fact>
             {description.map(|text| view! { <Fact name="Description">{text}</Fact> })}
-            {deploy.commit.clone().map(|commit| view! { <Fact name="Commit"><code>{commit}</code></Fact> })}
+            {commit.map(|commit| view! { <Fact name="Commit"><code>{commit}</code></Fact> })}
             <Fact name="First request"><code>{first}</code></Fact>
             <Fact name="Strategy">{strategy}</Fact>
             <Fact name="Taken back at">{back}</Fact>

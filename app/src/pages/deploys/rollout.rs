@@ -88,6 +88,7 @@ fn facts(rollout: &Rollout, now: Now) -> impl IntoView + use<> {
     let driver = (!over).then(|| driver(&rollout.driver, now.get_untracked()));
     let strategy = rollout.strategy.as_ref().map(|strategy| strategy.words());
     let left = (!over).then(|| time_left(rollout, now.get_untracked())).flatten();
+    let description = rollout.description.clone();
     view! {
         <Facts>
             <Fact name=if over { "Ended by" } else { "Started by" }>{by}</Fact>
@@ -95,7 +96,7 @@ fn facts(rollout: &Rollout, now: Now) -> impl IntoView + use<> {
             {left.map(|left| view! { <Fact name="Time left at this share">{left}</Fact> })}
             {driver.map(|driver| view! { <Fact name="Driven by">{driver}</Fact> })}
             {strategy.map(|strategy| view! { <Fact name="Strategy">{strategy}</Fact> })}
-            {rollout.description.clone().map(|text| view! { <Fact name="Description">{text}</Fact> })}
+            {description.map(|text| view! { <Fact name="Description">{text}</Fact> })}
             <Fact name="Id"><Id id/></Fact>
         </Facts>
     }

@@ -107,7 +107,8 @@ fn short(step: &Step) -> String {
 
 #[test]
 fn code_is_uploaded_once_and_nothing_is_overwritten() {
-    let table: [(&str, Option<Latest>, fn(&mut Scene)); 13] = [
+    type Row = (&'static str, Option<Latest>, fn(&mut Scene));
+    let table: [Row; 13] = [
         ("wait", None, |_| {}),
         ("upload", latest("old", "rev", Update::Successful), |_| {}),
         // A failed update of an earlier day is no obstacle; one of ours is the end.
@@ -136,7 +137,8 @@ fn code_is_uploaded_once_and_nothing_is_overwritten() {
 
 #[test]
 fn no_request_goes_to_a_version_that_was_not_asked() {
-    let table: [(&str, Option<Candidate>, Option<bool>, fn(&mut Scene)); 12] = [
+    type Row = (&'static str, Option<Candidate>, Option<bool>, fn(&mut Scene));
+    let table: [Row; 12] = [
         ("wait", None, None, |_| {}),
         ("wait", Some(Candidate::Pending), None, |_| {}),
         ("stopped", Some(Candidate::Pending), None, |scene| scene.seconds = 301),
@@ -163,7 +165,8 @@ fn no_request_goes_to_a_version_that_was_not_asked() {
 fn a_share_grows_only_on_evidence_and_after_its_time() {
     use Verdict::{Fail, Pass, TooFew, Unknown};
     let nothing: fn(&mut Scene) = |_| {};
-    let table: [(&str, usize, Option<Verdict>, i64, fn(&mut Scene)); 14] = [
+    type Row = (&'static str, usize, Option<Verdict>, i64, fn(&mut Scene));
+    let table: [Row; 14] = [
         ("wait", 0, None, 600, nothing),
         ("wait", 0, Some(Pass), 119, nothing),
         ("shift(1)", 0, Some(Pass), 120, nothing),
