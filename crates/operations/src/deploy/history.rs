@@ -38,7 +38,8 @@ pub(super) async fn read(trail: &Client, stack: &Stack, now: Timestamp) -> Resul
         .send()
         .await
         .map_err(|error| problem("look up changes of the alias", "cloudtrail:LookupEvents", &error))?;
-    Ok(put_together(page.events().iter().filter_map(|event| change(event, stack)).collect()))
+    // The newest come first, and several may be of the same second: their order is all there is to go by.
+    Ok(put_together(page.events().iter().rev().filter_map(|event| change(event, stack)).collect()))
 }
 
 /// What an event says: where the alias pointed afterwards, and the note it had.
@@ -82,7 +83,8 @@ fn change(event: &Event, stack: &Stack) -> Option<Told> {
     })
 }
 
-/// Names what each change did, by what the alias was before it.
+/// Names what each change did, by what the alias was before it. Of those of one second the earlier ones
+/// stand first.
 fn put_together(mut events: Vec<Told>) -> Vec<AliasChange> {
     events.sort_by_key(|event| event.at);
     let mut changes: Vec<AliasChange> = Vec::new();

@@ -75,6 +75,14 @@ pub async fn drive(watch: &Watch) -> Rollout {
     panic!("it does not end: {:?}", shown(watch).await);
 }
 
+/// Drives until the new version has its first share.
+pub async fn until_watched(watch: &Watch) {
+    while shown(watch).await.is_none_or(|rollout| rollout.state != RolloutState::Watching) {
+        watch.portal.drive_once().await.expect("driven");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// People who call the API all the time.
 pub struct Callers {
     stop: Arc<AtomicBool>,
@@ -258,7 +266,8 @@ async fn no_traffic_promotes_nothing_but_the_portals_own_requests_can() {
         begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("two")).await, "canary 10%/10s"))
             .await
             .expect("it begins");
-    for _ in 0..40 {
+    until_watched(&watch).await;
+    for _ in 0..20 {
         watch.portal.drive_once().await.expect("driven");
         watch.advance(3_000);
     }
@@ -324,10 +333,7 @@ async fn what_the_cli_does_in_the_middle_is_seen_and_stays() {
     begin(&watch.portal, &deploy(upload(&watch.portal, zips::good("two")).await, "canary 10%/1h"))
         .await
         .expect("it begins");
-    while shown(&watch).await.is_none_or(|rollout| rollout.state != RolloutState::Watching) {
-        watch.portal.drive_once().await.expect("driven");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_watched(&watch).await;
     let update = || cli.update_alias().function_name(demo::FUNCTION).name(demo::ALIAS);
     let weights =
         aws_sdk_lambda::types::AliasRoutingConfiguration::builder().additional_version_weights("2", 0.4);
@@ -374,7 +380,7 @@ async fn a_rotation_and_a_rollout_keep_apart() {
     watch.advance(60_000);
     let rotate = model::rotation::RotateSecret { id: None };
     let problem = watch.portal.perform(&actor("ada", Role::Operator), &rotate).await.expect_err("a rollout");
-    assert!(problem.message.contains("redeploy is under way"), "{problem:?}");
+    assert!(problem.message.contains("A redeploy by ada@example.com is under way"), "{problem:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
