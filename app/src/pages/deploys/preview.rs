@@ -120,7 +120,7 @@ fn form(mut typed: Typed, acting: Acting, possible: bool, alarms: bool) -> impl 
     let hidden = typed
         .fields()
         .into_iter()
-        .filter(|(name, value)| !value.is_empty() && !(asked_here && *name == "despite_alarms"));
+        .filter(|(name, value)| !(value.is_empty() || asked_here && *name == "despite_alarms"));
     let hidden = hidden.map(|(name, value)| view! { <input type="hidden" name=name value=value.clone()/> });
     let hidden = hidden.collect_view();
     let why = match possible {
