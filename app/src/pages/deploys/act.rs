@@ -5,24 +5,24 @@
 
 use leptos::prelude::*;
 use model::deploy::{Live, Rollout, RolloutState, Verdict};
+use model::people::Role;
 
 use super::{Act, Acting};
 use crate::components::form::{Field, FieldText};
 
-/// The way to a new deploy; for viewers, who can do what they can't.
-pub fn new_deploy(acting: Acting) -> AnyView {
-    match acting.may() {
-        true => {
-            view! { <p><a class="button button--primary" href="/deploys/new">"New deploy"</a></p> }.into_any()
-        }
-        false => {
-            let words = format!(
-                "You can look at everything here, and change nothing: your role is {}. Somebody with the role operator or admin can deploy, promote and roll back.",
-                acting.role.name()
-            );
-            view! { <p class="empty">{words}</p> }.into_any()
-        }
-    }
+/// The way to a new deploy; it stands back while a rollout is under way, as none can begin then.
+pub fn new_deploy(under_way: bool) -> AnyView {
+    let class = if under_way { "button" } else { "button button--primary" };
+    view! { <a class=class href="/deploys/new">"New deploy"</a> }.into_any()
+}
+
+/// Who can do what this person can't.
+pub fn refusal(role: Role) -> AnyView {
+    let words = format!(
+        "You can look at everything here, and change nothing: your role is {}. Somebody with the role operator or admin can deploy, promote and roll back.",
+        role.name()
+    );
+    view! { <p class="done empty">{words}</p> }.into_any()
 }
 
 /// Pause, resume, requests; promote and roll back. Nothing for viewers.
@@ -30,8 +30,8 @@ pub fn steering(rollout: &Rollout, acting: Acting) -> Option<AnyView> {
     acting.may().then(|| {
         view! {
             <div class="steering">
-                {steer(rollout)}
                 {decide(rollout, acting)}
+                <div class="steering__lesser">{steer(rollout)}</div>
             </div>
         }
         .into_any()
@@ -80,14 +80,14 @@ fn decide(rollout: &Rollout, acting: Acting) -> impl IntoView + use<> {
     let why = FieldText {
         id: "decide-why",
         name: "why",
-        label: "Why (for the record of a roll back; may be left empty)",
+        label: "Why (of a roll back; may be left empty)",
         kind: "text",
         autocomplete: "off",
         optional: true,
         ..FieldText::default()
     };
     view! {
-        <form id=format!("decide-{}", rollout.id) class="form form--narrow" method="post" action="/deploys/rollback" data-hold="">
+        <form id=format!("decide-{}", rollout.id) class="form" method="post" action="/deploys/rollback" data-hold="">
             <input type="hidden" name="rollout" value=rollout.id.clone()/>
             <input type="hidden" name="from" value=back/>
             <input type="hidden" name="to" value=rollout.old.clone()/>
@@ -134,7 +134,7 @@ pub fn go_back(live: &Live, acting: Acting) -> Option<AnyView> {
     let id = format!("go-back-{from}-{to}");
     Some(
         view! {
-            <form id=id class="form form--second form--narrow" method="post" action="/deploys/rollback" data-hold="">
+            <form id=id class="form form--second" method="post" action="/deploys/rollback" data-hold="">
                 <input type="hidden" name="from" value=from/>
                 <input type="hidden" name="to" value=to/>
                 {acting.proof_field(Act::GoBack)}

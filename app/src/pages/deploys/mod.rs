@@ -129,13 +129,16 @@ impl DeploysScreen {
 
     /// As a page.
     pub fn view(self) -> impl IntoView + use<> {
-        let reloading = running(&self.page).is_some() && self.refused.is_none();
+        let under_way = running(&self.page).is_some();
+        let reloading = under_way && self.refused.is_none();
         let Self { page, acting, done, refused } = self;
         view! {
             <div class="page-head">
                 <h1>"Deploys"</h1>
+                {acting.may().then(|| act::new_deploy(under_way))}
                 {refresh_bar()}
             </div>
+            {(!acting.may()).then(|| act::refusal(acting.role))}
             {done.map(|done| view! {
                 <div class="done" role="status"><Notice tone=Tone::Good message=done/></div>
             })}

@@ -56,7 +56,7 @@ impl Preview {
             <p class="crumb"><a href="/deploys">"Deploys"</a></p>
             <div class="page-head"><h1>"Check the deploy"</h1></div>
             {problem}
-            <div class="secret">
+            <div class="secret preview">
                 <section id="preflight" class="card" aria-labelledby="preflight-heading" tabindex="-1">
                     <header class="card__head"><h2 id="preflight-heading">"Before you deploy"</h2></header>
                     <div class="card__body">

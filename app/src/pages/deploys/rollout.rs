@@ -23,7 +23,6 @@ pub fn region(reading: Reading<Option<Rollout>>, live: Option<&Live>, acting: Ac
     let nothing = live.is_none_or(|live| live.outcome.is_none());
     view! {
         <Card id="rollout" heading freshness now>
-            {act::new_deploy(acting)}
             {value_or_none(reading, move |rollout| match rollout {
                 Some(rollout) => body(rollout, acting, now).into_any(),
                 None if nothing => view! {
@@ -63,9 +62,9 @@ fn body(rollout: Rollout, acting: Acting, now: Now) -> impl IntoView {
             {has_steps.then(|| view! { <ol class="steps">{steps}</ol> })}
             {facts(&rollout, now)}
         </div>
+        {(!over).then(|| act::steering(&rollout, acting))}
         {rollout.gate.clone().map(|report| gate::view(report, &rollout, now))}
         {rollout.smoke.clone().map(|answer| smoke(answer, now))}
-        {(!over).then(|| act::steering(&rollout, acting))}
     }
 }
 
