@@ -47,6 +47,8 @@ test("a rotation is watched to its end, and the page is accessible", async ({ ov
 });
 
 test("what is in the way is red, says what to do, and turns green again", async ({ overview: page, request }) => {
+  // The rotation function is read every 15 s: it is waited for twice.
+  test.setTimeout(120_000);
   await fault(request, {
     at: { target: "aws", service: "lambda", operation: "GetPolicy", effect: "access_denied" },
   });

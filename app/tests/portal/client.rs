@@ -27,7 +27,7 @@ use sandbox::{Config, Sandbox, demo};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::{EMAIL, ORIGIN, TestPortal, counting, write_site};
+use crate::{EMAIL, ORIGIN, TestPortal, counting, write_site, zips};
 
 /// How the program ended: exit code, standard output, standard error.
 struct Ended {
@@ -382,4 +382,56 @@ async fn a_job_looks_rotates_and_leaves_its_token_in_no_log() {
 fn split(token: &str) -> (&str, &str, &str) {
     let mut parts = token.splitn(3, '_');
     (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_deploys_and_hears_when_its_version_is_taken_back() {
+    let stand = Stand::start().await;
+    stand.admin(&["admin", "link", "--email", EMAIL, "--create"]).await;
+    let create = ["admin", "token", "--email", EMAIL, "--name", "ci", "--expires", "1h", "--scope", "deploy"];
+    let token = stand.admin(&create).await;
+    let file = |name: &str, zip: Vec<u8>| -> String {
+        let path = stand.folder.path().join(name);
+        std::fs::write(&path, zip).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (good, bad) = (file("good.zip", zips::good("two")), file("bad.zip", zips::erring(0.3)));
+    // Nobody else calls this API, and its first requests are the slow ones.
+    let how = ["--fill", "--min-requests", "10", "--max-slowdown", "100", "--timeout", "100", "--json"];
+    let deploy = async |zip: &str, share: &str| {
+        stand
+            .run(&token, &[&["deploy", zip, "--steps", share, "--commit", "0123abc"], &how[..]].concat())
+            .await
+    };
+
+    let dry = stand.run(&token, &["deploy", &good, "--dry-run"]).await;
+    assert_eq!(dry.code, 0, "{}{}", dry.out, dry.error);
+    assert!(dry.out.contains("Nothing is in the way"), "{}", dry.out);
+    let promoted = deploy(&good, "50%/10s").await;
+    assert_eq!(promoted.code, 0, "{}{}", promoted.out, promoted.error);
+    assert_eq!((&promoted.json()["state"], &promoted.json()["new"]), (&"promoted".into(), &"2".into()));
+    for words in ["uploaded: ", "Upload and publish", "50 % of the requests", "well: "] {
+        assert!(promoted.error.contains(words), "{words} in {}", promoted.error);
+    }
+    let again = stand.run(&token, &["deploy", &good, "--all-at-once"]).await;
+    assert_eq!(again.code, 5, "{}", again.error);
+    assert!(again.error.contains("Nothing to deploy"), "{}", again.error);
+
+    let back = deploy(&bad, "50%/1h").await;
+    assert_eq!(back.code, 6, "{}{}", back.out, back.error);
+    assert_eq!(back.json()["state"], "rolled_back");
+    assert!(back.error.contains("requests failed"), "{}", back.error);
+
+    let no_zip = stand.run(&token, &["deploy", &file("no.zip", zips::not_a_zip())]).await;
+    assert_eq!(no_zip.code, 1, "{}", no_zip.error);
+    assert!(no_zip.error.contains("no zip"), "{}", no_zip.error);
+    let to_one = stand.run(&token, &["rollback", "--to", "1", "--why", "a test"]).await;
+    assert_eq!(
+        (to_one.code, to_one.out.as_str()),
+        (0, "Version 1 has all requests again.\n"),
+        "{}",
+        to_one.error
+    );
+    let rotate = stand.run(&token, &["rotate"]).await;
+    assert_eq!(rotate.code, 4, "a token for deploys rotates nothing: {}", rotate.error);
 }

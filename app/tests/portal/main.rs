@@ -14,6 +14,8 @@ mod sessions;
 mod signing_in;
 mod slow;
 mod tokens;
+#[path = "../../../crates/sandbox/tests/world/zips.rs"]
+mod zips;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use base64::Engine;
@@ -51,11 +52,9 @@ pub(super) async fn ask(
         Ok(answer) => answer,
         Err(error) => {
             let problem = problem(&format!("invoke version {version}"), "lambda:InvokeFunction", &error);
-            // A function that can't be started, or does not answer in time, is an answer, too.
-            let its_own = matches!(problem.kind, ProblemKind::TimedOut | ProblemKind::Upstream)
-                && error.as_service_error().is_none_or(|error| {
-                    !error.is_service_exception() && !error.is_too_many_requests_exception()
-                });
+            // A function that can't be started, or does not answer in time, is an answer, too; that
+            // Lambda fails, throttles or can't be reached says nothing of it, and is tried again.
+            let its_own = problem.kind == ProblemKind::TimedOut || error.code().is_some_and(cannot_start);
             if !its_own {
                 return Err(problem);
             }
@@ -87,6 +86,24 @@ pub(super) async fn ask(
         log,
         at: now,
     })
+}
+
+/// Whether an error code of `Invoke` is about the function (AWS, "Invoke", errors): its package, its
+/// runtime, its key, its network or its file system.
+fn cannot_start(code: &str) -> bool {
+    [
+        "InvalidRuntime",
+        "InvalidZipFile",
+        "InvalidSecurityGroup",
+        "InvalidSubnet",
+        "KMS",
+        "EFS",
+        "ENILimit",
+        "SubnetIPAddressLimit",
+        "SnapStart",
+    ]
+    .iter()
+    .any(|beginning| code.starts_with(beginning))
 }
 
 fn failed(version: &str, summary: String, body: String, log: Vec<String>, at: Timestamp) -> SmokeAnswer {
@@ -199,6 +216,20 @@ mod tests {
         let staged = event(&stack("prod"), &Smoke::default(), "x", Timestamp(5));
         assert_eq!(staged["rawPath"], "/prod/status");
         assert_eq!(staged.get("queryStringParameters"), None);
+    }
+
+    #[test]
+    fn only_what_is_the_functions_doing_is_its_answer() {
+        for code in
+            ["InvalidZipFileException", "KMSDisabledException", "SubnetIPAddressLimitReachedException"]
+        {
+            assert!(cannot_start(code), "{code}");
+        }
+        for code in
+            ["ServiceException", "InternalFailure", "TooManyRequestsException", "EC2ThrottledException"]
+        {
+            assert!(!cannot_start(code), "{code}");
+        }
     }
 
     #[test]
