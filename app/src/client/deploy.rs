@@ -281,7 +281,6 @@ impl Told {
             let state = match step.state {
                 RolloutStepState::Waiting | RolloutStepState::Running => "at work",
                 RolloutStepState::Done => "done",
-                RolloutStepState::Failed => "failed",
             };
             lines.push(format!("{:24}  {state}", step.title));
         }

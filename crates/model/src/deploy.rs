@@ -81,7 +81,7 @@ pub struct Rollout {
     pub strategy: Option<Strategy>,
     /// What was said about it.
     pub description: Option<String>,
-    /// Its steps, in their order.
+    /// Its steps, in their order; none when it is over.
     pub steps: Vec<RolloutStep>,
     /// The new version's share now, in per cent.
     pub percent: u8,
@@ -150,8 +150,6 @@ pub enum RolloutStepState {
     Running,
     /// Done.
     Done,
-    /// Failed: it is what ended the rollout.
-    Failed,
 }
 
 /// Which portal drives a rollout.

@@ -7,11 +7,13 @@
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
 //! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm;
+//! - `checks`: what preflights have in common;
 //! - `aws`: the SDK's configuration and its errors in words.
 
 mod alarms;
 pub mod audit;
 mod aws;
+mod checks;
 mod deploy;
 mod function;
 mod kept;

@@ -150,7 +150,6 @@ fn step(step: RolloutStep) -> impl IntoView {
         RolloutStepState::Waiting => (Tone::Plain, "Not begun", "waiting"),
         RolloutStepState::Running => (Tone::Plain, "Now", "running"),
         RolloutStepState::Done => (Tone::Good, "Done", "done"),
-        RolloutStepState::Failed => (Tone::Bad, "Failed", "failed"),
     };
     let current = (state == RolloutStepState::Running).then_some("step");
     view! {

@@ -228,7 +228,7 @@ impl Portal {
 
     async fn facts(&self, note: &Underway, details: Option<&Details>) -> Result<Facts, Problem> {
         let (lambda, stack) = (&self.clients.lambda, self.stack());
-        let mut facts = Facts { rotating: false, ..Facts::default() };
+        let mut facts = Facts::default();
         {
             let mut state = self.rollouts.state.lock().await;
             let of_this = |rollout: &String| *rollout == note.rollout;

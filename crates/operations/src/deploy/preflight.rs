@@ -8,6 +8,7 @@ use model::rollout::{Note, Underway};
 
 use super::next_step::{Pointing, Update};
 use super::package::{Kind, Package};
+use crate::checks::{check, judged, unknown};
 
 /// What was read. Each part fails on its own.
 pub(super) struct Facts {
@@ -68,45 +69,7 @@ pub(super) fn preflight(facts: &Facts) -> Preflight {
     checks.push(alarms(facts));
     checks.push(concurrency(facts));
     checks.push(integration(facts));
-    let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
-    let (failures, warnings, unknown) =
-        (count(CheckOutcome::Fail), count(CheckOutcome::Warn), count(CheckOutcome::Unknown));
-    let verdict = match (failures, warnings, unknown) {
-        (0, 0, 0) => "Nothing is in the way of this deploy.".to_owned(),
-        (0, 0, unknown) => {
-            format!("Nothing is known to be in the way; {} could not be looked at.", things(unknown))
-        }
-        (0, warnings, _) => format!("This deploy can go ahead; {} to be aware of.", things(warnings)),
-        (1, ..) => {
-            let what = checks.iter().find(|check| check.outcome == CheckOutcome::Fail);
-            format!("Not now: {}", what.map(|check| check.evidence.as_str()).unwrap_or_default())
-        }
-        (failures, ..) => format!("Not now: {} are in the way.", things(failures)),
-    };
-    Preflight { ready: failures == 0, verdict, checks }
-}
-
-fn things(count: usize) -> String {
-    if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
-}
-
-fn check(
-    (id, title): (&str, &str),
-    outcome: CheckOutcome,
-    evidence: impl Into<String>,
-    fix: Option<&str>,
-) -> Check {
-    Check {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        outcome,
-        evidence: evidence.into(),
-        fix: fix.map(str::to_owned),
-    }
-}
-
-fn unknown(what: (&str, &str), problem: &Problem) -> Check {
-    check(what, CheckOutcome::Unknown, problem.message.clone(), problem.next.as_deref())
+    judged("this deploy", checks)
 }
 
 /// The package: its form, and the machine it is for.
@@ -276,6 +239,13 @@ fn rollout(facts: &Facts) -> Check {
             );
             let fix = "Somebody set that by hand, or another tool did: roll it back, or let them finish.";
             check(what, CheckOutcome::Fail, evidence, Some(fix))
+        }
+        // Somebody's own words on the alias give way to the note of the rollout.
+        (Note::Other(words), None) if !words.is_empty() => {
+            let evidence =
+                format!("One version has all requests. The alias's description is replaced: {words}");
+            let fix = "Keep it elsewhere, for one in a tag of the function.";
+            check(what, CheckOutcome::Warn, evidence, Some(fix))
         }
         _ => check(what, CheckOutcome::Pass, "One version has all requests.", None),
     }

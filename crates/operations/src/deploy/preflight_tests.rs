@@ -133,4 +133,8 @@ fn one_rollout_at_a_time() {
     let (found, preflight) = outcome("no_rollout", |facts| facts.note = note);
     assert_eq!(found, Some(CheckOutcome::Fail));
     assert!(preflight.verdict.contains("by ada@example.com"), "{}", preflight.verdict);
+    let words = Note::Other("production".to_owned());
+    let (found, preflight) = outcome("no_rollout", |facts| facts.note = words);
+    assert_eq!(found, Some(CheckOutcome::Warn), "{preflight:?}");
+    assert_eq!(preflight.verdict, "This deploy can go ahead; 1 thing to be aware of.");
 }

@@ -163,7 +163,7 @@ fn event(stack: &Stack, smoke: &Smoke, id: &str, now: Timestamp) -> Value {
             "requestId": format!("smoke-{id}"),
             "routeKey": "$default",
             "stage": stack.stage,
-            "time": "01/Jan/1970:00:00:00 +0000",
+            "time": time(now),
             "timeEpoch": now.0,
         },
         "isBase64Encoded": false,
@@ -181,6 +181,12 @@ fn event(stack: &Stack, smoke: &Smoke, id: &str, now: Timestamp) -> Value {
         event["headers"]["content-length"] = body.len().to_string().into();
     }
     event
+}
+
+/// A time as API Gateway writes it: `25/Nov/2026:20:51:08 +0000`.
+fn time(now: Timestamp) -> String {
+    let now = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
+    now.format("%d/%b/%Y:%H:%M:%S %z").to_string()
 }
 
 #[cfg(test)]
@@ -215,6 +221,7 @@ mod tests {
         );
         let staged = event(&stack("prod"), &Smoke::default(), "x", Timestamp(5));
         assert_eq!(staged["rawPath"], "/prod/status");
+        assert_eq!(staged["requestContext"]["time"], "01/Jan/1970:00:00:00 +0000");
         assert_eq!(staged.get("queryStringParameters"), None);
     }
 

@@ -5,6 +5,8 @@ use model::problem::{Problem, ProblemKind};
 use model::rotation::{Check, CheckOutcome, Preflight, RotationState, SecretDetail, Strategy};
 use model::time::{Timestamp, in_words};
 
+use crate::checks::{self, judged};
+
 /// What the database can make a step wait for: three logins of 6 s each at most (the connection 2 s,
 /// TLS and login 4 s), the statement's 5 s, and Secrets Manager's 10 s. AWS's own default of 3 s is
 /// not enough for one login.
@@ -79,27 +81,11 @@ pub(crate) fn preflight(facts: &Facts) -> Preflight {
     checks.extend(function(facts));
     checks.extend([network(facts), key(facts), redeploy(facts), settled(facts)]);
     checks.extend(lockout(facts));
-    let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
-    let ready = count(CheckOutcome::Fail) == 0 && facts.secret.is_ok();
-    let verdict = match (count(CheckOutcome::Fail), count(CheckOutcome::Warn), count(CheckOutcome::Unknown)) {
-        (0, 0, 0) => "Nothing is in the way of a rotation.".to_owned(),
-        (0, 0, unknown) => {
-            format!("Nothing is known to be in the way; {} could not be looked at.", things(unknown))
-        }
-        (0, warnings, _) => format!("A rotation can go ahead; {} to be aware of.", things(warnings)),
-        (1, ..) => {
-            let what = checks.iter().find(|check| check.outcome == CheckOutcome::Fail);
-            format!("Not now: {}", what.map(|check| check.evidence.as_str()).unwrap_or_default())
-        }
-        (failures, ..) => format!("Not now: {} are in the way.", things(failures)),
-    };
-    Preflight { ready, verdict, checks }
+    let judged = judged("a rotation", checks);
+    Preflight { ready: judged.ready && facts.secret.is_ok(), ..judged }
 }
 
-fn things(count: usize) -> String {
-    if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
-}
-
+/// As the checks below name what they are about.
 fn check(
     id: &str,
     title: &str,
@@ -107,17 +93,11 @@ fn check(
     evidence: impl Into<String>,
     fix: Option<&str>,
 ) -> Check {
-    Check {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        outcome,
-        evidence: evidence.into(),
-        fix: fix.map(str::to_owned),
-    }
+    checks::check((id, title), outcome, evidence, fix)
 }
 
 fn unknown(id: &str, title: &str, problem: &Problem) -> Check {
-    check(id, title, CheckOutcome::Unknown, problem.message.clone(), problem.next.as_deref())
+    checks::unknown((id, title), problem)
 }
 
 fn pending(facts: &Facts) -> Check {
