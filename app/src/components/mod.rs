@@ -5,7 +5,7 @@
 //! - [`status`]: a verdict, as shape, colour and word at once;
 //! - [`card`]: a region with heading, content and age;
 //! - [`checks`]: what was looked at before an operation;
-//! - [`live`]: keeps a page fresh; [`age`]: how old something is;
+//! - [`live`]: keeps an island fresh, `refresh` a page without islands; [`age`]: how old something is;
 //! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
 //! - [`figure`]: a number with its name; [`sparkline`]: its last hour;
@@ -22,6 +22,8 @@ pub mod form;
 pub mod id;
 pub mod live;
 pub mod notice;
+#[cfg(feature = "ssr")]
+pub mod refresh;
 pub mod sparkline;
 pub mod status;
 pub mod table;

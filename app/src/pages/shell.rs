@@ -7,15 +7,22 @@ use model::stack::Stack;
 /// nobody looks at does not keep a session alive.
 const SELF_REFRESH: &str = "refresh=self";
 
-/// What the deploys' page asks for by its script, and what stands behind that when the person has
-/// touched the page since the last time.
+/// What the deploys' page asks for by its script.
 pub const FRAGMENT: &str = "/deploys/fragment";
+/// How the address of what a script asks for ends, and what stands last behind it when the person has
+/// touched the page since the last time.
+const FRAGMENTS: &str = "/fragment";
 const ACTIVE: &str = "active";
+/// Where pages hear that there is something newer.
+pub const EVENTS: &str = "/events";
 
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
-    (itself && query == Some(SELF_REFRESH)) || (path == FRAGMENT && query != Some(ACTIVE))
+    let last = query.and_then(|query| query.rsplit('&').next());
+    (itself && last == Some(SELF_REFRESH))
+        || (path.ends_with(FRAGMENTS) && last != Some(ACTIVE))
+        || path == EVENTS
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -47,8 +54,9 @@ pub struct Head {
     pub files: Files,
     /// The page's title.
     pub title: String,
-    /// Without JavaScript: after how many seconds the page loads itself anew.
-    pub reload_seconds: Option<u32>,
+    /// Without JavaScript: after how many seconds the page loads itself anew, and from where, if that is
+    /// not its place in the navigation.
+    pub reload: Option<(u32, Option<String>)>,
     /// What a page without islands runs.
     pub script: Option<&'static str>,
 }
@@ -76,10 +84,14 @@ pub fn document<V: IntoView + 'static>(
 
 #[component]
 fn DocumentHead(head: Head) -> impl IntoView {
-    let Head { files: Files { nonce, js, wasm, css }, title, reload_seconds, script } = head;
+    let Head { files: Files { nonce, js, wasm, css }, title, reload, script } = head;
     let own = script.is_some();
     let script = script.map_or_else(|| wake_script(&js, &wasm), str::to_owned);
-    let address = place(&title).1;
+    let reload = reload.map(|(seconds, address)| {
+        let address = address.unwrap_or_else(|| place(&title).1.to_owned());
+        let next = if address.contains('?') { '&' } else { '?' };
+        format!("{seconds};url={address}{next}{SELF_REFRESH}")
+    });
     view! {
         <head>
             <meta charset="utf-8"/>
@@ -93,9 +105,7 @@ fn DocumentHead(head: Head) -> impl IntoView {
                 <link rel="modulepreload" href=js crossorigin="anonymous"/>
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
             })}
-            {reload_seconds.map(|seconds| view! {
-                <noscript><meta http-equiv="refresh" content=format!("{seconds};url={address}?{SELF_REFRESH}")/></noscript>
-            })}
+            {reload.map(|content| view! { <noscript><meta http-equiv="refresh" content=content/></noscript> })}
             <script type="module" nonce=nonce inner_html=script></script>
         </head>
     }
@@ -147,8 +157,9 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 3] = [
+const PLACES: [(&str, &str, &str); 4] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
+    ("Metrics", "/charts", "M2 2v12h12M4.5 10.5l3-3.5 2.5 2 3.5-5"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
 ];
@@ -157,7 +168,8 @@ const PLACES: [(&str, &str, &str); 3] = [
 const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
 
 /// Pages that belong to a place.
-const WITHIN: [(&str, &str); 2] = [("New deploy", "Deploys"), ("Check the deploy", "Deploys")];
+const WITHIN: [(&str, &str); 3] =
+    [("New deploy", "Deploys"), ("Check the deploy", "Deploys"), ("Metrics as a table", "Metrics")];
 
 /// The place with this title, which may say first that there is an error; for other pages' titles, one
 /// without a name that leads to the overview.

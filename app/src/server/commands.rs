@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use model::people::{Actor, Role};
 use operations::audit::{Began, Ended, Journal as _};
-use operations::{Clock, Operation, Portal, PortalConfig, Random};
+use operations::{Clock, MetricsConfig, Operation, Portal, PortalConfig, Random};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower_sessions::ExpiredDeletion;
@@ -19,6 +19,7 @@ use super::accounts::Accounts;
 use super::audit::Journal;
 use super::config::{AdminConfig, Config};
 use super::limits::Limits;
+use super::meter::Meter;
 use super::password::{self, Passwords};
 use super::tokens::Create;
 use super::{App, Parts, Services, listen, router, telemetry};
@@ -124,6 +125,11 @@ async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         journal: Arc::new(Journal::new(accounts.pool().clone())),
+        metrics: MetricsConfig {
+            meter: Arc::new(Meter::new(accounts.pool().clone())),
+            cap_dollars: config.metrics_cap,
+            namespace: config.metrics_namespace.clone(),
+        },
     })
     .await?;
     let app = Services::new(Parts {

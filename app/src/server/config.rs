@@ -9,6 +9,8 @@
 //! | `LOCKKEEPER_SITE` | `target/site` | folder of `manifest.json` and the browser's files |
 //! | `LOCKKEEPER_TRUSTED_PROXIES` | in the sandbox `0` | how many proxies before the portal append to `X-Forwarded-For` |
 //! | `LOCKKEEPER_DRIVE_ROLLOUTS` | `true` | whether this portal takes rollouts from step to step; `false` where others do |
+//! | `LOCKKEEPER_METRICS_CAP` | `10` | US dollars a month for CloudWatch's figures; beyond it they are read every half hour |
+//! | `LOCKKEEPER_METRICS_NAMESPACE` | `LearningHub` | the namespace of the function's own figures |
 //! | `LOCKKEEPER_SANDBOX` | `0` | `1`: plain-http cookies, probes of loopback addresses |
 //! | `LOCKKEEPER_API_ID` | - | the HTTP API's id |
 //! | `LOCKKEEPER_API_STAGE` | `$default` | its stage |
@@ -43,6 +45,10 @@ pub struct Config {
     pub trusted_proxies: u8,
     /// Whether this portal takes rollouts from step to step. Several may: they agree on one.
     pub drive_rollouts: bool,
+    /// What may be spent on figures in a month before they are read more seldom, in US dollars.
+    pub metrics_cap: f64,
+    /// The namespace of the function's own figures.
+    pub metrics_namespace: String,
     /// Whether this is the sandbox.
     pub sandbox: bool,
     /// The stack's names.
@@ -97,6 +103,8 @@ impl Config {
                 "a number from 0 to 255: how many proxies stand before the portal",
             )?,
             drive_rollouts: vars.drive_rollouts()?,
+            metrics_cap: vars.metrics_cap()?,
+            metrics_namespace: vars.or("LOCKKEEPER_METRICS_NAMESPACE", "LearningHub"),
             sandbox,
             stack: vars.stack(sandbox)?,
         })
@@ -208,6 +216,15 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
         self.parsed("LOCKKEEPER_DRIVE_ROLLOUTS", "true", "true or false")
     }
 
+    fn metrics_cap(&self) -> Result<f64, ConfigError> {
+        let (variable, what) = ("LOCKKEEPER_METRICS_CAP", "an amount of US dollars such as 10 or 2.50");
+        let cap: f64 = self.parsed(variable, "10", what)?;
+        if !cap.is_finite() || cap < 0.0 {
+            return Err(ConfigError { variable, why: format!("`{cap}` is not {what}") });
+        }
+        Ok(cap)
+    }
+
     fn database(&self) -> PathBuf {
         self.or("LOCKKEEPER_DATABASE", "lockkeeper.sqlite").into()
     }
@@ -292,6 +309,9 @@ mod tests {
             ("LOCKKEEPER_TRUSTED_PROXIES", ""),
             ("LOCKKEEPER_SANDBOX", "yes"),
             ("LOCKKEEPER_DRIVE_ROLLOUTS", "no"),
+            ("LOCKKEEPER_METRICS_CAP", "ten"),
+            ("LOCKKEEPER_METRICS_CAP", "-1"),
+            ("LOCKKEEPER_METRICS_CAP", "inf"),
             ("LOCKKEEPER_API_ID", " "),
             ("LOCKKEEPER_FUNCTION", ""),
             ("LOCKKEEPER_SECRET_ID", ""),

@@ -21,7 +21,7 @@ use crate::pages::shell::{self, Files, Visit};
 pub struct Frame {
     files: Files,
     visit: Option<Visit>,
-    reload_seconds: Option<u32>,
+    reload: Option<(u32, Option<String>)>,
     script: Option<&'static str>,
 }
 
@@ -34,13 +34,19 @@ impl Frame {
         let visit = extensions
             .get::<Visitor>()
             .map(|visitor| Visit { email: visitor.email.clone(), stack: app.portal.stack().clone() });
-        Self { files, visit, reload_seconds: None, script: None }
+        Self { files, visit, reload: None, script: None }
     }
 
     /// The same for a page that, where there is no JavaScript, loads itself anew in that rhythm.
     #[must_use]
     pub fn reloading(self, seconds: u32) -> Self {
-        Self { reload_seconds: Some(seconds), ..self }
+        Self { reload: Some((seconds, None)), ..self }
+    }
+
+    /// The same for a page whose address says what it shows.
+    #[must_use]
+    pub fn reloading_from(self, seconds: u32, address: String) -> Self {
+        Self { reload: Some((seconds, Some(address))), ..self }
     }
 
     /// The same for a page without islands, with a script of its own in place of their program.
@@ -56,9 +62,9 @@ impl Frame {
         title: &str,
         content: impl FnOnce() -> V + Send + 'static,
     ) -> Response {
-        let Self { files, visit, reload_seconds, script } = self;
+        let Self { files, visit, reload, script } = self;
         let title = title.to_owned();
-        let head = shell::Head { files, title, reload_seconds, script };
+        let head = shell::Head { files, title, reload, script };
         (status, Html(render(move || shell::document(head, visit, content)))).into_response()
     }
 }

@@ -11,13 +11,16 @@ pub mod api;
 mod assets;
 pub mod audit;
 mod bearer;
+mod charts;
 pub mod commands;
 pub mod config;
 mod confirm;
 mod deploys;
+pub mod events;
 mod frame;
 pub mod limits;
 pub mod listen;
+pub mod meter;
 pub mod password;
 mod routes;
 mod secret;
@@ -67,6 +70,7 @@ pub struct Services {
     limits: Limits,
     turns: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     public_url: Origin,
     trusted_proxies: u8,
     sandbox: bool,
@@ -126,6 +130,7 @@ impl Services {
             random,
             turns: Arc::new(Semaphore::new(limits.requests)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
+            streams: Arc::new(Semaphore::new(limits.streams)),
             limits,
             public_url,
             trusted_proxies,

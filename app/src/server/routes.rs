@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, deploys, limits, overview, secret, security, sign_in, telemetry,
-    tokens,
+    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, secret, security, sign_in,
+    telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -29,6 +29,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(guarded(&app))
         .merge(uploads(&app))
+        .merge(streams(&app))
         .merge(open(&app))
         .layer(axum::middleware::from_fn_with_state(app.clone(), security::headers))
         .layer(from_fn_with_state(app.clone(), telemetry::log_requests))
@@ -60,6 +61,10 @@ fn guarded(app: &App) -> Router<App> {
         .route("/secret/schedule", post(secret::schedule))
         .route("/tokens", get(tokens::page).post(tokens::create))
         .route("/tokens/revoke", post(tokens::revoke))
+        .route("/charts", get(charts::page))
+        .route("/charts/fragment", get(charts::fragment))
+        .route("/charts/table", get(charts::table))
+        .route("/charts/figures.csv", get(charts::file))
         .route("/deploys", get(deploys::page))
         .route("/deploys/fragment", get(deploys::fragment))
         .route("/deploys/new", get(deploys::new::form))
@@ -105,6 +110,19 @@ fn uploads(app: &App) -> Router<App> {
         .route(UPLOAD_API, post(deploys::upload::api))
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(app.limits.upload_body))
+        .layer(from_fn_with_state(app.clone(), session::guard))
+        .layer(sessions(app))
+        .layer(from_fn_with_state(app.clone(), session::take_back_whole))
+        .layer(from_fn(bearer::alone))
+        .layer(from_fn_with_state(app.clone(), security::same_origin))
+}
+
+/// What stays open: neither a body in memory nor a place among the requests at work, but bounds of its own.
+fn streams(app: &App) -> Router<App> {
+    Router::new()
+        .route("/events", get(events::listen))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(0))
         .layer(from_fn_with_state(app.clone(), session::guard))
         .layer(sessions(app))
         .layer(from_fn_with_state(app.clone(), session::take_back_whole))

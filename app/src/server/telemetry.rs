@@ -65,7 +65,8 @@ pub async fn log_requests(State(app): State<App>, request: Request, next: Next) 
 
 /// What machines ask for all the time, and the files of a page.
 fn is_quiet(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz" | "/api/calls/overview" | "/deploys/fragment")
+    matches!(path, "/healthz" | "/readyz" | "/api/calls/overview" | "/events")
+        || path.ends_with("/fragment")
         || path.starts_with("/pkg/")
 }
 

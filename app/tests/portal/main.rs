@@ -26,6 +26,7 @@ use std::time::Duration;
 use app::server::accounts::Accounts;
 use app::server::audit::Journal;
 use app::server::limits::Limits;
+use app::server::meter::Meter;
 use app::server::{Parts, Services, router};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -38,7 +39,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use model::people::Role;
 use model::stack::Stack;
 use model::time::Timestamp;
-use operations::{Clock, Portal, PortalConfig, Random, audit};
+use operations::{Clock, MetricsConfig, Portal, PortalConfig, Random, audit};
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://lock.example.com";
@@ -109,6 +110,11 @@ impl TestPortal {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             journal: around(Arc::new(Journal::new(accounts.pool().clone()))),
+            metrics: MetricsConfig {
+                meter: Arc::new(Meter::new(accounts.pool().clone())),
+                cap_dollars: 10.0,
+                namespace: "LearningHub".to_owned(),
+            },
         };
         let portal = match aws {
             None => Portal::connect(config).await.unwrap(),

@@ -6,6 +6,7 @@
 //! - [`stack`]: the names of the stack that is watched;
 //! - [`status`], [`courses`], [`learning`], [`problem_details`]: what the LearningHub API answers;
 //! - [`overview`]: what the portal says of all of it;
+//! - [`metrics`]: the stack's figures over time;
 //! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
 //! - [`check`]: what is looked at before an operation begins;
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
@@ -15,6 +16,7 @@ pub mod check;
 pub mod courses;
 pub mod deploy;
 pub mod learning;
+pub mod metrics;
 pub mod overview;
 pub mod people;
 pub mod problem;

@@ -3,7 +3,8 @@
 //! In reading order:
 //! - [`Portal`]: the stack it watches and the clients it does so with;
 //! - `overview`: the readings of the overview, one file per source: [`probe`] asks the API itself,
-//!   `function`, `secret`, `alarms` and `traffic` ask AWS;
+//!   `function`, `secret` and `alarms` ask AWS;
+//! - [`metrics`]: figures from CloudWatch, for all pages together;
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
 //! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm;
@@ -17,13 +18,13 @@ mod checks;
 mod deploy;
 mod function;
 mod kept;
+pub mod metrics;
 mod perform;
 mod portal;
 pub mod probe;
 mod rotation;
 mod secret;
-mod traffic;
 
 pub use deploy::Pace;
 pub use perform::{Operation, authorise};
-pub use portal::{Clock, Portal, PortalConfig, Random};
+pub use portal::{Clock, MetricsConfig, Portal, PortalConfig, Random};

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::overview::{Alarm, Function, Health, Overview, Secret, Traffic};
+use model::overview::{Alarm, Function, Health, Overview, Secret};
 use model::problem::{Problem, ProblemKind};
 use model::stack::Stack;
 use model::time::Timestamp;
 
 use crate::audit::Journal;
 use crate::kept::Kept;
+use crate::metrics::meter::Meter;
+use crate::metrics::{self, overview_traffic};
 use crate::probe::Probe;
 use crate::rotation::Readings;
-use crate::{alarms, aws, deploy, function, secret, traffic};
+use crate::{alarms, aws, deploy, function, secret};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -32,6 +34,18 @@ pub struct PortalConfig {
     pub random: Random,
     /// Where it is written down what is done.
     pub journal: Arc<dyn Journal>,
+    /// How CloudWatch is asked for figures.
+    pub metrics: MetricsConfig,
+}
+
+/// How CloudWatch is asked for figures.
+pub struct MetricsConfig {
+    /// Where the count of what is spent is kept.
+    pub meter: Arc<dyn Meter>,
+    /// What may be spent in a month before it is asked more seldom, in US dollars.
+    pub cap_dollars: f64,
+    /// The namespace of the function's own figures.
+    pub namespace: String,
 }
 
 /// One stack, and what is needed to look at it and change it. Cheap to share behind an `Arc`; two
@@ -51,7 +65,8 @@ pub struct Portal {
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
     alarms: Kept<Vec<Alarm>>,
-    traffic: Kept<Traffic>,
+    pub(crate) metrics: metrics::Readings,
+    pub(crate) figures: metrics::Store,
 }
 
 /// The SDK's clients, one configuration for all.
@@ -81,12 +96,23 @@ impl Portal {
     /// As [`Portal::connect`].
     pub fn with_sdk(config: PortalConfig, sdk: &aws_config::SdkConfig) -> Result<Self, Problem> {
         named(&config.stack)?;
+        let stack = Arc::new(config.stack);
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(sdk);
+        let figures = metrics::Store::new(metrics::Setup {
+            client: cloudwatch.clone(),
+            stack: Arc::clone(&stack),
+            clock: Arc::clone(&config.clock),
+            random: Arc::clone(&config.random),
+            meter: config.metrics.meter,
+            cap_dollars: config.metrics.cap_dollars,
+            own_namespace: config.metrics.namespace,
+        });
         Ok(Self {
-            probe: Probe::new(&config.stack.status_url, config.sandbox)?,
+            probe: Probe::new(&stack.status_url, config.sandbox)?,
             clients: Clients {
                 lambda: aws_sdk_lambda::Client::new(sdk),
                 secrets: aws_sdk_secretsmanager::Client::new(sdk),
-                cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
+                cloudwatch,
                 logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
                 trail: aws_sdk_cloudtrail::Client::new(sdk),
                 gateway: aws_sdk_apigatewayv2::Client::new(sdk),
@@ -97,15 +123,15 @@ impl Portal {
             id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,
-            stack: Arc::new(config.stack),
+            stack,
             clock: config.clock,
-            // The probe costs an invocation, metrics cost money (USD 0.01 per 1,000 asked for) and
-            // are a minute old at best: each has its own rhythm, for all callers together.
+            // The probe costs an invocation: each has its own rhythm, for all callers together.
             health: Kept::every(Duration::from_secs(5)),
             function: Kept::every(Duration::from_secs(10)),
             secret: Kept::every(Duration::from_secs(15)),
             alarms: Kept::every(Duration::from_secs(15)),
-            traffic: Kept::every(Duration::from_secs(30)),
+            metrics: metrics::Readings::new(),
+            figures,
         })
     }
 
@@ -151,18 +177,17 @@ impl Portal {
 
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
     /// within about 5 seconds, whatever AWS does, and is shared between callers: however many ask,
-    /// each part is read at most once in its own rhythm (health 5 s, the rest 10 to 30 s). A part that
+    /// each part is read at most once in its own rhythm (health 5 s, figures a minute, the rest 10 to 15 s). A part that
     /// takes long is shown as it was before, if it was.
     pub async fn overview(&self) -> Arc<Overview> {
         let clients = &self.clients;
         let stack = || self.shared_stack();
-        let now = (self.clock)();
         let (health, function, secret, alarms, traffic, rotations) = futures::join!(
             self.health.get(&self.clock, || self.probe.clone().health()),
             self.function.get(&self.clock, || function::read(clients.lambda.clone(), stack())),
             self.secret.get(&self.clock, || secret::read(clients.secrets.clone(), stack())),
             self.alarms.get(&self.clock, || alarms::read(clients.cloudwatch.clone(), stack())),
-            self.traffic.get(&self.clock, || traffic::read(clients.cloudwatch.clone(), stack(), now)),
+            overview_traffic(self),
             self.rotations(),
         );
         let now = (self.clock)();

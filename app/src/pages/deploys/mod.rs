@@ -1,8 +1,8 @@
 //! The deploys' page: what has the requests, the rollout under way and what can be done to it, the
 //! versions, the HTTP API in front, and what was changed before; and the way to a new deploy.
 //!
-//! Nothing here is an island: the server renders what is read, and `live.js` (4 kB) asks it for that
-//! anew and puts it in place of what stands there. So the page needs none of the browser's program,
+//! Nothing here is an island: the server renders what is read, and `live.js` asks it for that anew and
+//! puts it in place of what stands there ([`crate::components::refresh`]). So the page needs none of the browser's program,
 //! and is the same page without JavaScript.
 
 mod act;
@@ -30,6 +30,7 @@ use crate::components::attention::Attention;
 use crate::components::card::Now;
 use crate::components::form::FormProblem;
 use crate::components::notice::Notice;
+use crate::components::refresh::refresh_bar;
 use crate::components::status::Tone;
 use crate::pages::secret::{Proof, proof};
 use crate::pages::shell::FRAGMENT;
@@ -37,8 +38,6 @@ pub use new::NewDeploy;
 pub use preview::Preview;
 pub use typed::{Typed, Wrong};
 
-/// What keeps the page fresh.
-pub const LIVE_SCRIPT: &str = include_str!("live.js");
 /// What shows how far an upload is.
 pub const UPLOAD_SCRIPT: &str = include_str!("upload.js");
 
@@ -136,7 +135,7 @@ impl DeploysScreen {
             <div class="page-head">
                 <h1>"Deploys"</h1>
                 {acting.may().then(|| act::new_deploy(under_way))}
-                {refresh_bar()}
+                {refresh_bar("/deploys".to_owned())}
             </div>
             {(!acting.may()).then(|| act::refusal(acting.role))}
             {done.map(|done| view! {
@@ -173,7 +172,7 @@ pub fn fragment(page: DeploysPage, acting: Acting) -> AnyView {
     let front = live.value.clone();
     let prunable = versions.clone();
     view! {
-        <div id="live" data-from=FRAGMENT data-every=every>
+        <div id="live" data-from=FRAGMENT data-every=every data-events="/events?page=deploys">
             <Attention headline link matters tone/>
             <div class="deploys">
                 {rollout::region(rollout.clone(), front.as_ref(), acting, now)}
@@ -186,18 +185,6 @@ pub fn fragment(page: DeploysPage, acting: Acting) -> AnyView {
         </div>
     }
     .into_any()
-}
-
-/// As on the pages that are islands; the script finds its parts by their `data-refresh`.
-fn refresh_bar() -> impl IntoView {
-    view! {
-        <div class="refresh">
-            <p class="refresh__age" data-refresh="age">"As of now"</p>
-            <button class="button button--quiet needs-script" type="button" data-refresh="pause">"Pause"</button>
-            <a class="button button--quiet" href="/deploys" data-refresh="now">"Refresh"</a>
-        </div>
-        <div class="refresh-state" role="status" data-refresh="state"></div>
-    }
 }
 
 /// The rollout that is under way.

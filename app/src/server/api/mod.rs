@@ -3,6 +3,7 @@
 //! details (RFC 9457).
 
 mod deploys;
+mod metrics;
 mod overview;
 mod secret;
 mod tokens;
@@ -16,6 +17,8 @@ use super::App;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/api/v1/overview", get(overview::get))
+        .route("/api/v1/metrics", get(metrics::get))
+        .route("/api/v1/metrics.csv", get(metrics::file))
         .route("/api/v1/deploys", get(deploys::get).post(deploys::deploy))
         .route("/api/v1/deploys/preview", post(deploys::preview))
         .route("/api/v1/deploys/rollback", post(deploys::roll_back))

@@ -19,7 +19,8 @@ use super::answer::{Failure, status_of};
 use super::frame::{Frame, render};
 use super::session::{Visitor, Way};
 use super::{App, confirm};
-use crate::pages::deploys::{Act, Acting, DeploysScreen, LIVE_SCRIPT, fragment as view, running};
+use crate::components::refresh::LIVE_SCRIPT;
+use crate::pages::deploys::{Act, Acting, DeploysScreen, fragment as view, running};
 
 /// How long the page is waited for: its parts have limits of their own, and are read side by side.
 const PAGE_TIME: Duration = Duration::from_secs(9);

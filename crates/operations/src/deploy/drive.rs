@@ -277,17 +277,25 @@ impl Portal {
             return Some(report.clone());
         }
         let versions = (new.as_str(), note.old.as_str());
-        let report =
-            match figures::read(&self.clients.cloudwatch, self.stack(), versions, note.since, now).await {
-                Ok(figures) => judge(&figures, &details.gates),
-                Err(problem) => GateReport {
-                    verdict: Verdict::Unknown,
-                    evidence: format!("{} It stays where it is.", problem.message),
-                    new: Default::default(),
-                    old: Default::default(),
-                    at: now,
-                },
-            };
+        let report = match figures::read(
+            &self.clients.cloudwatch,
+            &self.figures,
+            self.stack(),
+            versions,
+            note.since,
+            now,
+        )
+        .await
+        {
+            Ok(figures) => judge(&figures, &details.gates),
+            Err(problem) => GateReport {
+                verdict: Verdict::Unknown,
+                evidence: format!("{} It stays where it is.", problem.message),
+                new: Default::default(),
+                old: Default::default(),
+                at: now,
+            },
+        };
         let kept = (note.rollout.clone(), note.phase, report.clone());
         self.rollouts.state.lock().await.gate = Some(kept);
         Some(report)

@@ -1,5 +1,8 @@
 //! The figures a gate judges by, with one GetMetricData call.
 //!
+//! They are not taken out of the store that pages share: a gate has to know at once, and asks for one
+//! period as long as the time it judges. What it asks for is counted there all the same.
+//!
 //! Of each version three things are asked for: what Lambda counts for calls that come through the
 //! alias (`Resource` = function:alias, `ExecutedVersion`), what it counts for calls of the version by
 //! its number (the portal's own requests), and what the function counts itself: an answer from 500 is
@@ -18,6 +21,7 @@ use model::time::Timestamp;
 
 use super::gate::Figures;
 use crate::aws::problem;
+use crate::metrics::Store;
 
 /// The namespace of the function's own figures.
 const OWN: &str = "LearningHub";
@@ -46,6 +50,7 @@ const ASKED: [(&str, &str); 8] = [
 /// older than that.
 pub(super) async fn read(
     cloudwatch: &Client,
+    meter: &Store,
     stack: &Stack,
     (new, old): (&str, &str),
     since: Timestamp,
@@ -56,11 +61,11 @@ pub(super) async fn read(
     let mut queries = of_version(stack, "new", new, end - start);
     queries.extend(of_version(stack, "old", old, end - start));
     queries.push(query("throttled", "Throttles", "Sum", "AWS/Lambda", through_alias(stack), end - start));
-    let results = ask(cloudwatch, queries, start, end).await?;
+    let results = ask(cloudwatch, meter, queries, start, end).await?;
     let mut old_sample = sample(&results, "old");
     if old_sample.requests < FEWEST_OLD {
         let (start, end) = (start - BEFORE_MS, start);
-        let before = ask(cloudwatch, of_version(stack, "old", old, BEFORE_MS), start, end).await?;
+        let before = ask(cloudwatch, meter, of_version(stack, "old", old, BEFORE_MS), start, end).await?;
         let before = sample(&before, "old");
         if before.requests > old_sample.requests {
             old_sample = before;
@@ -76,10 +81,12 @@ pub(super) async fn read(
 
 async fn ask(
     cloudwatch: &Client,
+    meter: &Store,
     queries: Vec<MetricDataQuery>,
     start: i64,
     end: i64,
 ) -> Result<Vec<MetricDataResult>, Problem> {
+    meter.count(1, queries.len() as u64);
     let answer = cloudwatch
         .get_metric_data()
         .start_time(DateTime::from_millis(start))

@@ -14,7 +14,8 @@ use model::problem::Problem;
 use model::stack::Stack;
 use model::time::Timestamp;
 use operations::audit::{Began, Ended, Journal};
-use operations::{Portal, PortalConfig};
+use operations::metrics::meter::InMemory;
+use operations::{MetricsConfig, Portal, PortalConfig};
 
 use crate::world::World;
 
@@ -153,6 +154,11 @@ async fn portal(world: &World, ahead: &Arc<AtomicI64>, written: &Arc<Written>, p
             bytes.iter_mut().zip(number.iter().cycle()).for_each(|(byte, part)| *byte = *part);
         }),
         journal,
+        metrics: MetricsConfig {
+            meter: InMemory::meter(),
+            cap_dollars: 10.0,
+            namespace: "LearningHub".to_owned(),
+        },
     };
     Portal::with_sdk(config, &sdk).expect("the portal is set up")
 }

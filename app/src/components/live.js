@@ -1,11 +1,13 @@
-// Keeps the deploys' page fresh: asks the server for what is read, as HTML, and puts it in place of
-// what stands there. What somebody has opened, typed or focused stays as it is.
+// Keeps a page fresh: asks the server for what is read, as HTML, and puts it in place of what stands
+// there. What somebody has opened, typed or focused stays as it is. The server says when there is
+// something newer (`/events`); where that can't be heard, the page asks in its own rhythm.
 const PATIENCE = 15000; // An answer that takes longer is given up; the server gives up after 10 s.
 const LONGEST = 40000; // The longest pause after failures.
+const HEARD = 30000; // The pause while the server's word is heard: ages grow all the same.
 const root = document.getElementById("live");
 const part = (name) => document.querySelector(`[data-refresh="${name}"]`);
 let paused = false, over = false, touched = false, failures = 0;
-let asked = Date.now(), received = asked, underWay = null;
+let asked = Date.now(), received = asked, underWay = null, stream = null, deaf = 0;
 
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, () => (touched = true));
 
@@ -13,7 +15,7 @@ async function refresh() {
   underWay?.abort();
   const mine = (underWay = new AbortController());
   const limit = setTimeout(() => mine.abort(), PATIENCE);
-  const from = root.dataset.from + (touched ? "?active" : "");
+  const from = root.dataset.from + (touched ? (root.dataset.from.includes("?") ? "&" : "?") + "active" : "");
   touched = false;
   asked = Date.now();
   try {
@@ -28,6 +30,7 @@ async function refresh() {
     const fresh = page.getElementById("live");
     if (!fresh) throw new Error("The portal's answer could not be understood.");
     replace(fresh);
+    document.dispatchEvent(new Event("live"));
     received = Date.now();
     failures = 0;
     say(paused ? "Refreshing is paused." : "");
@@ -109,7 +112,7 @@ function say(words, signIn) {
   notice.append(words);
   if (signIn) {
     const link = document.createElement("a");
-    link.href = "/sign-in?notice=session-over&next=/deploys";
+    link.href = `/sign-in?notice=session-over&next=${encodeURIComponent(location.pathname + location.search)}`;
     link.textContent = "Sign in again";
     notice.append(" ", link);
   }
@@ -128,18 +131,42 @@ part("pause").addEventListener("click", () => {
   part("pause").textContent = paused ? "Go on" : "Pause";
   say(paused ? "Refreshing is paused." : "");
   if (!paused) refresh();
+  listen();
 });
 part("now").addEventListener("click", (event) => {
   event.preventDefault();
   refresh();
 });
+// A stream that breaks is taken up by the browser, with what it heard last. One that the server refuses
+// is tried again after a while; meanwhile the page asks by itself.
+function listen() {
+  const wanted = root.dataset.events && !document.hidden && !paused && !over && Date.now() >= deaf;
+  if (wanted === Boolean(stream)) return;
+  stream?.close();
+  stream = null;
+  if (!wanted) return;
+  stream = new EventSource(root.dataset.events);
+  stream.addEventListener("newer", () => {
+    if (!underWay) refresh();
+  });
+  stream.addEventListener("error", () => {
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    stream = null;
+    deaf = Date.now() + HEARD;
+  });
+}
+
+document.addEventListener("visibilitychange", listen);
 setInterval(() => {
+  listen();
   if (document.hidden) return;
   showAge();
   if (paused || over || underWay) return;
-  const pause = Math.min(Number(root.dataset.every) * 2 ** Math.min(failures, 8), LONGEST);
+  const every = stream?.readyState === EventSource.OPEN ? HEARD : Number(root.dataset.every);
+  const pause = Math.min(every * 2 ** Math.min(failures, 8), LONGEST);
   const since = Date.now() - asked;
   // A clock that was set back must not stop the page.
   if (since < 0 || since >= pause) refresh();
 }, 1000);
+listen();
 document.documentElement.dataset.hydrated = "";
