@@ -241,10 +241,14 @@ mod tests {
             ("/", Some("refresh=self"), true),
             ("/secret", Some("refresh=self"), true),
             ("/secret", None, false),
-            ("/secret", Some("rotation=1&refresh=self"), false),
+            ("/secret", Some("rotation=1&refresh=self"), true),
             ("/secret/rotate", Some("refresh=self"), false),
             ("/deploys/fragment", None, true),
             ("/deploys/fragment", Some("active"), false),
+            ("/charts", Some("range=1h&refresh=self"), true),
+            ("/charts/fragment", Some("range=1h"), true),
+            ("/charts/fragment", Some("range=1h&active"), false),
+            ("/events", Some("page=charts"), true),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");

@@ -9,6 +9,7 @@ use model::problem::{Problem, ProblemKind};
 use serde::Serialize;
 
 use super::App;
+use super::bearer::FIGURES;
 use super::frame::Frame;
 use crate::pages::message::Message;
 
@@ -46,7 +47,7 @@ impl Failure {
     pub fn of(request: &Request, app: &App, problem: Problem) -> Self {
         let asker = match request.uri().path() {
             path if path.starts_with("/api/calls/") => Asker::Call,
-            path if path == "/api" || path.starts_with("/api/") => Asker::Api,
+            path if path == "/api" || path.starts_with("/api/") || path == FIGURES => Asker::Api,
             _ => Asker::Person(Box::new(Frame::of(request.extensions(), app))),
         };
         Self { status: status_of(problem.kind), problem, asker }

@@ -1,6 +1,7 @@
-//! Bearer tokens: how scripts show who they are to the operations API, and to nothing else.
+//! Bearer tokens: how scripts show who they are to the operations API and to `/metrics`, and to nothing
+//! else.
 //!
-//! A request under `/api/v1` with `Authorization: Bearer ...` is judged by that token alone: its cookies
+//! A request to these with `Authorization: Bearer ...` is judged by that token alone: its cookies
 //! are taken away before anything could look at them ([`alone`]), and where the token is no good the
 //! answer is 401, whoever may be signed in beside it. Pages and server functions know no tokens.
 //!
@@ -26,6 +27,9 @@ use super::session::{Visitor, Way};
 use super::sign_in::Caller;
 use crate::components::words;
 
+/// The portal's own figures, which a scraper asks for as a script does.
+pub const FIGURES: &str = "/metrics";
+
 /// The scheme, in any case (RFC 9110, 11.1).
 const SCHEME: &str = "bearer ";
 
@@ -35,7 +39,7 @@ const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_to
 /// Whether the request is one that a token decides.
 pub fn carries(request: &Request) -> bool {
     let path = request.uri().path();
-    (path == "/api/v1" || path.starts_with("/api/v1/")) && has_token(request.headers())
+    (path == "/api/v1" || path.starts_with("/api/v1/") || path == FIGURES) && has_token(request.headers())
 }
 
 /// Whether the origin check has nothing to look for: see the head of this module.

@@ -116,7 +116,7 @@ async fn admin(command: AdminCommand, clock: Clock, random: Random) -> anyhow::R
 }
 
 async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
-    telemetry::start(variable)?;
+    let traces = telemetry::start(variable)?;
     let config = Config::read(variable)?;
     let accounts = open(&config.database, &clock, &random).await?;
     let portal = Portal::connect(PortalConfig {
@@ -155,6 +155,7 @@ async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
     // Wherever this cuts a rollout: the next portal that looks goes on with it.
     driver.abort();
     sweeper.abort();
+    traces.end().await;
     Ok(())
 }
 

@@ -21,7 +21,8 @@
 //! | `AWS_REGION` | - | the region; the AWS SDK reads the other `AWS_*` variables itself |
 //!
 //! `LOCKKEEPER_LOG` (a filter such as `info` or `app=debug,info`) and `LOCKKEEPER_LOG_FORMAT`
-//! (`text` or `json`) belong to [`super::telemetry`].
+//! (`text` or `json`) belong to [`super::telemetry`], `OTEL_EXPORTER_OTLP_ENDPOINT` and its siblings to
+//! [`super::traces`].
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod listen;
 pub mod meter;
 pub mod password;
+mod prometheus;
 mod routes;
 mod secret;
 mod security;
@@ -30,6 +31,7 @@ mod sign_in;
 pub mod telemetry;
 mod throttle;
 mod tokens;
+pub mod traces;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +73,7 @@ pub struct Services {
     turns: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    figures: prometheus::Figures,
     public_url: Origin,
     trusted_proxies: u8,
     sandbox: bool,
@@ -131,6 +134,7 @@ impl Services {
             turns: Arc::new(Semaphore::new(limits.requests)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             streams: Arc::new(Semaphore::new(limits.streams)),
+            figures: prometheus::Figures::new(),
             limits,
             public_url,
             trusted_proxies,

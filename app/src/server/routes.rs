@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, secret, security, sign_in,
-    telemetry, tokens,
+    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, prometheus, secret,
+    security, sign_in, telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -32,6 +32,7 @@ pub fn router(app: App) -> Router {
         .merge(streams(&app))
         .merge(open(&app))
         .layer(axum::middleware::from_fn_with_state(app.clone(), security::headers))
+        .layer(from_fn_with_state(app.clone(), prometheus::count))
         .layer(from_fn_with_state(app.clone(), telemetry::log_requests))
         .with_state(app)
 }
@@ -80,6 +81,7 @@ fn guarded(app: &App) -> Router<App> {
         .route("/deploys/integration", post(deploys::forms::integration))
         .route("/deploys/api", post(deploys::forms::api))
         .route("/api/calls/{name}", post(call))
+        .route("/metrics", get(prometheus::scrape))
         .merge(api::routes())
         .fallback(missing)
         .method_not_allowed_fallback(not_allowed)

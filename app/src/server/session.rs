@@ -99,7 +99,7 @@ pub async fn guard(State(app): State<App>, session: Session, mut request: Reques
             }
         }
         None if is_public(request.uri().path()) => next.run(request).await,
-        None if request.uri().path().starts_with("/api/") => {
+        None if is_for_programs(request.uri().path()) => {
             let problem =
                 Problem::new(ProblemKind::NotSignedIn, "Nobody is signed in, or the session is over.")
                     .with_next("Sign in and try again.");
@@ -180,6 +180,11 @@ pub async fn take_back_whole(State(app): State<App>, request: Request, next: Nex
         }
     }
     response
+}
+
+/// What is answered to programs, which can do nothing with a page to sign in.
+fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api/") || path == bearer::FIGURES
 }
 
 async fn visitor(app: &App, session: &Session) -> Result<Option<Visitor>, Problem> {

@@ -9,37 +9,42 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::App;
 use super::config::ConfigError;
+use super::traces::Traces;
 
 /// The request's number in the log, also told to the caller.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Starts the log on stderr, by `LOCKKEEPER_LOG` (default `info`) and `LOCKKEEPER_LOG_FORMAT`
-/// (`text`, the default, or `json`).
+/// (`text`, the default, or `json`), and traces, where a collector is configured ([`super::traces`]). Needs a
+/// runtime.
 ///
 /// # Errors
-/// When one of the two variables is not understood.
-pub fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+/// When one of the variables is not understood.
+pub fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Traces, ConfigError> {
     let filter = lookup("LOCKKEEPER_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|error| ConfigError { variable: "LOCKKEEPER_LOG", why: error.to_string() })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match lookup("LOCKKEEPER_LOG_FORMAT").as_deref() {
-        None | Some("text") => log.init(),
-        Some("json") => log.json().init(),
+    let log = match lookup("LOCKKEEPER_LOG_FORMAT").as_deref() {
+        None | Some("text") => log.boxed(),
+        Some("json") => log.json().boxed(),
         Some(other) => {
             let why = format!("`{other}` is neither text nor json");
             return Err(ConfigError { variable: "LOCKKEEPER_LOG_FORMAT", why });
         }
-    }
-    Ok(())
+    };
+    let traces = Traces::start(&lookup)?;
+    tracing_subscriber::registry().with(filter).with(log).with(traces.layer()).init();
+    Ok(traces)
 }
 
 /// Numbers a request and writes a line when it is answered.
@@ -65,7 +70,7 @@ pub async fn log_requests(State(app): State<App>, request: Request, next: Next) 
 
 /// What machines ask for all the time, and the files of a page.
 fn is_quiet(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz" | "/api/calls/overview" | "/events")
+    matches!(path, "/healthz" | "/readyz" | "/metrics" | "/api/calls/overview" | "/events")
         || path.ends_with("/fragment")
         || path.starts_with("/pkg/")
 }

@@ -1,6 +1,7 @@
 //! The benchmarks. `cargo xtask bench api` builds the function and its Node.js peer, and has them run
 //! side by side on one sandbox; `cargo xtask bench rotation` rotates the secret under the API's callers
-//! (see [`rotation`]). What follows is about the first.
+//! (see [`rotation`]), and `cargo xtask bench portal` asks for the portal's pages (see [`portal`]). What
+//! follows is about the first.
 //!
 //! Both run as they would on Lambda, under a Runtime API, with the same secret and the same database
 //! behind TLS, and one after the other, since the machine has few processors and is shared. What they
@@ -17,6 +18,7 @@
 mod child;
 mod delay;
 mod measure;
+mod portal;
 mod report;
 mod requests;
 mod rotation;
@@ -56,6 +58,11 @@ enum What {
     Api(Options),
     /// Rotates the secret while callers call.
     Rotation(rotation::Options),
+    /// Asks for the portal's pages.
+    Portal(portal::Options),
+    /// What the portal is held against.
+    #[command(hide = true)]
+    Hello(portal::Hello),
 }
 
 #[derive(Debug, clap::Args)]
@@ -106,6 +113,8 @@ async fn until_stopped(what: &What) -> Result<()> {
         match what {
             What::Api(options) => run(options).await,
             What::Rotation(options) => Box::pin(rotation::run(options)).await,
+            What::Portal(options) => Box::pin(portal::run(options)).await,
+            What::Hello(options) => portal::hello(options).await,
         }
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -1,6 +1,7 @@
 //! `cargo xtask bench api`: builds the function as Lambda gets it and its Node.js peer as Lambda would
 //! get that, and has `lockkeeper-bench` run one against the other. `cargo xtask bench rotation`: builds
-//! both functions, and has it rotate the secret under the API's callers.
+//! both functions, and has it rotate the secret under the API's callers. `cargo xtask bench portal`: builds
+//! the portal, and has it asked for its pages.
 //!
 //! What is measured is decided there; here things are only built and handed over. Numbers make
 //! nothing fail: whoever reads them decides.
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use crate::archive::{self, Effort};
 use crate::elf::Architecture;
 use crate::workspace::Workspace;
-use crate::{package, process, setup};
+use crate::{host_zip, package, process, setup, site};
 
 /// The profile of the root `Cargo.toml` that the benchmark itself is built with.
 const PROFILE: &str = "measure";
@@ -32,6 +33,15 @@ enum What {
     Api(ApiOptions),
     /// The secret rotated under callers of the API: calls that fail, logins that fail, times.
     Rotation(RotationOptions),
+    /// The portal's pages beside axum's hello: requests, times, bytes, memory, and Chromium's view.
+    Portal(PortalOptions),
+}
+
+#[derive(Debug, clap::Args)]
+struct PortalOptions {
+    /// A fifth of the time, and a twentieth of the broken-off page loads.
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +69,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match &options.what {
         What::Api(options) => api(workspace, options),
         What::Rotation(options) => rotation(workspace, options),
+        What::Portal(options) => portal(workspace, options),
     }
 }
 
@@ -71,6 +82,39 @@ fn rotation(workspace: &Workspace, options: &RotationOptions) -> Result<()> {
     bench.arg("--migrations").arg(migrations(workspace));
     if options.quick {
         bench.args(["--callers", "50", "--rotations", "5"]);
+    }
+    process::run(&mut bench)
+}
+
+fn portal(workspace: &Workspace, options: &PortalOptions) -> Result<()> {
+    println!("==> the browser's part");
+    let site = site::build(workspace)?;
+    println!("{site}");
+    println!("==> the function");
+    workspace.build()?;
+    let zip = host_zip::build(workspace, "api")?;
+    println!("==> the portal and the benchmark");
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "build",
+        "--locked",
+        "--package=lockkeeper",
+        "--package=lockkeeper-bench",
+        "--profile",
+        PROFILE,
+    ]);
+    process::run(&mut cargo)?;
+    let built = |name: &str| workspace.target.join(PROFILE).join(name);
+    let mut bench = Command::new(built("lockkeeper-bench"));
+    bench.arg("portal").arg("--portal").arg(built("lockkeeper")).arg("--site").arg(&site.folder);
+    bench.arg("--function-zip").arg(zip).arg("--migrations").arg(migrations(workspace));
+    let browser = workspace.root.join("end2end");
+    setup::node_packages(&browser, "the benchmarks")?;
+    if let Some(node) = setup::program("node") {
+        bench.arg("--node").arg(node).arg("--vitals").arg(browser.join("support/vitals.mjs"));
+    }
+    if options.quick {
+        bench.args(["--time", "1000", "--aborted", "5000"]);
     }
     process::run(&mut bench)
 }

@@ -189,12 +189,13 @@ fn mark_view(mark: &Mark, frame: &Frame) -> impl IntoView + use<> {
 }
 
 fn line_view(line: &Drawn, complete: usize, scale: &Scale, single: bool) -> impl IntoView + use<> {
-    let Paths { line: path, open, area } = plot::paths(&line.points, complete, scale.top, single);
+    let Paths { line: path, open, area, dots } = plot::paths(&line.points, complete, scale.top, single);
     let class = format!("plot__line look-{}", line.look);
     view! {
         {single.then(|| view! { <path class=format!("plot__area look-{}", line.look) d=area></path> })}
         <path class=class.clone() data-values=plot::values(&line.points) d=path></path>
-        <path class=format!("{class} plot__line--open") d=open></path>
+        {(!open.is_empty()).then(|| view! { <path class=format!("{class} plot__line--open") d=open></path> })}
+        {(!dots.is_empty()).then(|| view! { <path class=format!("{class} plot__line--dots") d=dots></path> })}
     }
 }
 

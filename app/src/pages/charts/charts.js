@@ -70,7 +70,7 @@ function show() {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-function part(svg, name, wanted, attributes) {
+function shape(svg, name, wanted, attributes) {
   let node = svg.querySelector(`:scope > .plot__${name}`);
   if (!wanted) return void node?.remove();
   if (!node) {
@@ -90,9 +90,9 @@ function draw(svg, periods) {
   const side = middle > periods / 2 ? { x: at(middle), dx: -5, "text-anchor": "end" } : { x: at(middle), dx: 5, "text-anchor": "start" };
   const marked = cursor !== null && anchor !== null && anchor !== cursor;
   const first = Math.min(anchor, cursor), last = Math.max(anchor, cursor);
-  part(svg, "marked", marked, { x: at(first), width: at(last - first + 1), y: 14, height: 134 });
-  part(svg, "cursor", cursor !== null, { x1: at(middle), x2: at(middle), y1: 14, y2: 148 });
-  part(svg, "time", cursor !== null, { ...side, y: 24, text: cursor === null ? "" : time(cursor) });
+  shape(svg, "marked", marked, { x: at(first), width: at(last - first + 1), y: 14, height: 134 });
+  shape(svg, "cursor", cursor !== null, { x1: at(middle), x2: at(middle), y1: 14, y2: 148 });
+  shape(svg, "time", cursor !== null, { ...side, y: 24, text: cursor === null ? "" : time(cursor) });
 }
 
 function zoom() {

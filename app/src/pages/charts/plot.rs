@@ -44,6 +44,8 @@ pub struct Paths {
     pub open: String,
     /// Below both.
     pub area: String,
+    /// Periods with data between two without: a line through one point can't be dashed.
+    pub dots: String,
 }
 
 /// The paths of a line whose first `complete` periods are complete. Without data no line; with data in
@@ -64,6 +66,11 @@ pub fn paths(points: &[Option<f64>], complete: usize, top: f64, with_area: bool)
         }
         let heights = || run.iter().take(length).flatten().map(|value| place(*value));
         let (end, settled) = (from + length, complete.saturating_sub(from).min(length));
+        if length == 1 {
+            stroke(&mut paths.dots, from, heights());
+            from = end;
+            continue;
+        }
         stroke(&mut paths.line, from, heights().take(settled));
         if settled < length {
             // It hangs on the last complete one.
@@ -187,7 +194,9 @@ mod tests {
     #[test]
     fn a_gap_is_a_gap_and_a_single_point_a_dot() {
         let points = [None, Some(10.0), None, Some(10.0), Some(0.0), None];
-        assert_eq!(paths(&points, 6, 10.0, false).line, "M3 0h0M7 0l2 400");
+        let paths = super::paths(&points, 6, 10.0, false);
+        assert_eq!((paths.line.as_str(), paths.dots.as_str()), ("M7 0l2 400", "M3 0h0"));
+        let paths = super::paths;
         assert_eq!(paths(&[None, None], 2, 10.0, true), Paths::default());
         assert_eq!(paths(&[], 0, 10.0, true), Paths::default());
     }
@@ -198,7 +207,7 @@ mod tests {
         let paths = paths(&points, 2, 10.0, false);
         assert_eq!((paths.line.as_str(), paths.open.as_str()), ("M1 0h2", "M3 0l2 400 2-400"));
         let paths = super::paths(&[None, Some(10.0)], 1, 10.0, false);
-        assert_eq!((paths.line.as_str(), paths.open.as_str()), ("", "M3 0h0"));
+        assert_eq!((paths.line.as_str(), paths.open.as_str(), paths.dots.as_str()), ("", "", "M3 0h0"));
         let paths = super::paths(&points, 0, 10.0, false);
         assert_eq!((paths.line.as_str(), paths.open.as_str()), ("", "M1 0h2l2 400 2-400"));
     }

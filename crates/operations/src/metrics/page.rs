@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::deploy::AliasChange;
 use model::metrics::{
-    ConcurrencyLimits, Figures, Mark, MarkKind, MetricsPage, Name, Range, Scope, Span, Starts, Window,
+    ConcurrencyLimits, Cost, Figures, Mark, MarkKind, MetricsPage, Name, Range, Scope, Span, Starts, Window,
 };
 use model::overview::{Reading, Series, Traffic};
 use model::problem::Problem;
@@ -95,6 +95,11 @@ impl Portal {
             versions: versions.take(MOST_VERSIONS).collect(),
             cost: self.figures.cost(),
         })
+    }
+
+    /// What asking CloudWatch for figures has cost this month, as far as this portal knows.
+    pub fn metrics_cost(&self) -> Cost {
+        self.figures.cost()
     }
 
     async fn starts(&self, scope: &Scope, time: Time, window: Window) -> Option<Reading<Starts>> {
