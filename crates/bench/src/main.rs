@@ -1,6 +1,7 @@
 //! The benchmarks. `cargo xtask bench api` builds the function and its Node.js peer, and has them run
 //! side by side on one sandbox; `cargo xtask bench rotation` rotates the secret under the API's callers
-//! (see [`rotation`]). What follows is about the first.
+//! (see [`rotation`]), and `cargo xtask bench rollback` deploys code that fails (see [`rollback`]). What
+//! follows is about the first.
 //!
 //! Both run as they would on Lambda, under a Runtime API, with the same secret and the same database
 //! behind TLS, and one after the other, since the machine has few processors and is shared. What they
@@ -19,6 +20,7 @@ mod delay;
 mod measure;
 mod report;
 mod requests;
+mod rollback;
 mod rotation;
 mod runtime_api;
 mod statistics;
@@ -56,6 +58,8 @@ enum What {
     Api(Options),
     /// Rotates the secret while callers call.
     Rotation(rotation::Options),
+    /// Deploys code that fails requests, again and again.
+    Rollback(rollback::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -106,6 +110,7 @@ async fn until_stopped(what: &What) -> Result<()> {
         match what {
             What::Api(options) => run(options).await,
             What::Rotation(options) => Box::pin(rotation::run(options)).await,
+            What::Rollback(options) => Box::pin(rollback::run(options)).await,
         }
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
