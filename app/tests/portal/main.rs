@@ -8,6 +8,7 @@ mod client;
 mod confirming;
 mod deploys;
 mod guard;
+mod objects;
 mod process;
 mod secret;
 mod sessions;
