@@ -49,28 +49,52 @@ impl Portal {
         // Each in a future of its own, which owns what it needs and outlives an impatient caller.
         let parts = || (self.clients.lambda.clone(), self.shared_stack());
         let gateway = self.clients.gateway.clone();
-        let trail = (self.clients.trail.clone(), self.now());
-        let (live, rollout, versions, api, history) = futures::join!(
+        let (mut live, rollout, mut versions, api, history) = futures::join!(
             readings.live.get(clock, || {
                 let (lambda, stack) = parts();
                 async move { read::live(&lambda, &stack).await }
             }),
             self.rollout_reading(),
-            readings.versions.get(clock, || {
-                let (lambda, stack) = parts();
-                async move { read::versions(&lambda, &stack).await }
-            }),
+            self.versions_reading(),
             readings.api.get(clock, || {
                 let (lambda, stack) = parts();
                 async move { api::read(&gateway, &lambda, &stack).await }
             }),
-            readings.history.get(clock, || {
-                let (_, stack) = parts();
-                let (trail, now) = trail;
-                async move { history::read(&trail, &stack, now).await }
-            }),
+            self.alias_changes(),
         );
+        if let (Some(live), Some(changes)) = (&mut live.value, &history.value) {
+            history::told(live, changes);
+        }
+        if let (Some(live), Some(versions)) = (&mut live.value, &mut versions.value) {
+            history::keep_previous(live, versions);
+        }
         DeploysPage { now: self.now(), live, rollout, versions, api, history }
+    }
+
+    /// The function's versions, the newest first.
+    pub(crate) async fn versions_reading(&self) -> Reading<Vec<FunctionVersion>> {
+        let (lambda, stack) = (self.clients.lambda.clone(), self.shared_stack());
+        let read = || async move { read::versions(&lambda, &stack).await };
+        self.deploys.versions.get(self.clock(), read).await
+    }
+
+    /// The changes of the alias, the newest first.
+    pub(crate) async fn alias_changes(&self) -> Reading<Vec<AliasChange>> {
+        let (trail, stack, now) = (self.clients.trail.clone(), self.shared_stack(), self.now());
+        let read = || async move { history::read(&trail, &stack, now).await };
+        self.deploys.history.get(self.clock(), read).await
+    }
+
+    /// The published versions read anew, with the reason why each is kept.
+    pub(super) async fn versions_now(&self) -> Result<Vec<FunctionVersion>, Problem> {
+        let (lambda, stack) = (&self.clients.lambda, self.stack());
+        let (versions, live, history) =
+            futures::join!(read::versions(lambda, stack), read::live(lambda, stack), self.alias_changes());
+        let (mut versions, mut live) = (versions?, live?);
+        // Without the history only the alias's own note says what there is to go back to.
+        history::told(&mut live, &history.value.unwrap_or_default());
+        history::keep_previous(&mut live, &mut versions);
+        Ok(versions)
     }
 
     /// The rollout with this id: under way, or the last one.
