@@ -58,6 +58,7 @@ export default defineConfig({
       dependencies: ["deploys"],
       use: { javaScriptEnabled: false },
     },
-    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["deploys-no-javascript"] },
+    { name: "deploys-gates", testMatch: "deploys-gates.spec.ts", dependencies: ["deploys-no-javascript"] },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["deploys-gates"] },
   ],
 });

@@ -10,6 +10,14 @@ export const environment = {
   api: needed("LOCKKEEPER_HTTP_API").replace(/\/$/, ""),
   /** The API function's package, as it runs in the sandbox. */
   zip: needed("LOCKKEEPER_ZIP"),
+  /** The API function that misbehaves as a file in its package tells it to. */
+  misbehaving: needed("LOCKKEEPER_MISBEHAVING"),
+  /** The AWS endpoint, and what of the stack is named there. */
+  aws: needed("AWS_ENDPOINT_URL").replace(/\/$/, ""),
+  region: needed("AWS_REGION"),
+  apiId: needed("LOCKKEEPER_API_ID"),
+  stage: needed("LOCKKEEPER_API_STAGE"),
+  function: needed("LOCKKEEPER_FUNCTION"),
   /** The browser. */
   chromium: process.env.LOCKKEEPER_CHROMIUM ?? "/usr/bin/chromium",
 };

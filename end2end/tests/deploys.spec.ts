@@ -1,60 +1,10 @@
-import type { Locator, Page } from "@playwright/test";
+import { deployZip, fill, live, open, ROLLED_OUT, rollout } from "../support/deploys.js";
 import { environment } from "../support/environment.js";
 import { awake, expect, expectAccessible, expectNoSidewaysScroll, region, test } from "../support/portal.js";
-import { apiZip, brokenZip, type Zip } from "../support/zips.js";
+import { apiZip, brokenZip } from "../support/zips.js";
 
 /** One after the other: there is one alias. */
 test.describe.configure({ mode: "serial" });
-
-/** A share is watched for 10 s at least, and its figures are read at a rhythm; on a busy machine more. */
-const ROLLED_OUT = { timeout: 150_000 };
-
-async function open(page: Page): Promise<void> {
-  await page.getByRole("link", { name: "Deploys", exact: true }).first().click();
-  await expect(page.getByRole("heading", { level: 1, name: "Deploys" })).toBeVisible();
-  await awake(page);
-}
-
-/** Fills in the form; a custom strategy and few requests, so that it takes seconds. */
-async function fill(page: Page, description: string, strategy: string): Promise<void> {
-  await page.getByLabel(/^Description/).fill(description);
-  await page.getByLabel("Strategy").selectOption("custom");
-  await page.getByLabel("Shares and times").fill(strategy);
-  await page.getByText("When it is taken back").click();
-  await page.getByLabel(/^Requests needed/).fill("5");
-  // On a loaded machine cold and warm starts differ by more than a new version's own doing.
-  await page.getByLabel(/^Times as slow/).fill("100");
-}
-
-async function deployZip(page: Page, zip: Zip, strategy: string, description = "From a test"): Promise<void> {
-  await open(page);
-  await page.getByRole("link", { name: "New deploy" }).click();
-  await awake(page);
-  await page.getByLabel("Zip", { exact: true }).setInputFiles(zip);
-  await fill(page, description, strategy);
-  await page.getByRole("button", { name: "Check", exact: true }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Check the deploy" })).toBeVisible(ROLLED_OUT);
-  await confirmed(page);
-  await page.getByRole("button", { name: "Deploy", exact: true }).click();
-  await expect(page).toHaveURL(/\/deploys$/);
-  await awake(page);
-}
-
-/** Alarms may fire for what another test did: then that is overridden. */
-async function confirmed(page: Page): Promise<void> {
-  const override = page.getByLabel(/^Deploy although alarms fire/);
-  if (await override.isVisible()) await override.check();
-}
-
-/** The rollout's region has one of two names. */
-function rollout(page: Page): Locator {
-  return page.locator("#rollout");
-}
-
-async function live(page: Page): Promise<string> {
-  const text = await region(page, "What has the requests").getByText(/^Version \d+$/).first().innerText();
-  return text.replace("Version ", "");
-}
 
 test("a canary is watched live and promoted", async ({ overview: page, request }) => {
   test.setTimeout(300_000);

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use model::problem::{Problem, ProblemKind};
+use model::time::Timestamp;
 use operations::audit::{Began, Ended};
 use sqlx::SqlitePool;
 
@@ -15,6 +16,43 @@ impl Journal {
     pub fn new(pool: SqlitePool) -> Self {
         Self { pool }
     }
+
+    /// The last of these operations, if it was refused since `since` and had run for `least_ms` or longer by
+    /// then: whoever asked for it had been answered, and told that it goes on. None where that can't be read.
+    pub async fn refused_late(
+        &self,
+        operations: &[&str],
+        since: Timestamp,
+        least_ms: i64,
+    ) -> Option<RefusedLate> {
+        let names = serde_json::to_string(operations).ok()?;
+        let found = sqlx::query_as(
+            "SELECT operation, actor, problem FROM audit_log
+             WHERE id = (SELECT max(id) FROM audit_log WHERE operation IN (SELECT value FROM json_each(?)))
+             AND outcome <> 'done' AND ended_at >= ? AND ended_at - began_at >= ?",
+        )
+        .bind(names)
+        .bind(since.0)
+        .bind(least_ms)
+        .fetch_optional(&self.pool)
+        .await;
+        let (operation, by, why) = found
+            .inspect_err(|error| tracing::error!(%error, "the audit log could not be read"))
+            .ok()
+            .flatten()?;
+        Some(RefusedLate { operation, by, why })
+    }
+}
+
+/// An operation that was refused when nobody waited for it any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLate {
+    /// Its name.
+    pub operation: String,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub why: String,
 }
 
 #[async_trait]

@@ -1,10 +1,11 @@
-//! The real portal on the demo world, killed (SIGKILL) while a call to AWS is under way. Whatever it had
-//! come to, the next portal on the same database sees it, and one more rotation or repair makes all
+//! The real portal on the demo world, killed (SIGKILL) while a call to AWS is under way, or while it drives
+//! a rollout (`deploys`). Whatever it had come to, the next portal on the same database sees it, and one more rotation or repair makes all
 //! right: the current version logs in and nothing dangles. That the portal was killed is in the audit log:
 //! the operation's entry has no end.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod deploys;
 mod portal;
 #[path = "../../../crates/sandbox/tests/world/mod.rs"]
 mod world;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use model::deploy::{DeploysPage, Uploaded};
 use model::rotation::SecretPage;
 use reqwest::{Client, RequestBuilder, header};
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tokio::task::JoinHandle;
 
@@ -34,11 +36,22 @@ impl Drop for Process {
 impl Process {
     /// Starts a portal on a port of its own, on the one database of the world, and signs in.
     pub async fn start(world: &World) -> Self {
+        Self::start_with(world, true).await
+    }
+
+    /// The same, which leaves rollouts to others.
+    pub async fn looking_on(world: &World) -> Self {
+        Self::start_with(world, false).await
+    }
+
+    async fn start_with(world: &World, drives: bool) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
         let origin = format!("http://{address}");
-        let child = command(world, &address).arg("serve").spawn().unwrap();
+        let drives = drives.to_string();
+        let mut serve = command(world, &address);
+        let child = serve.arg("serve").env("LOCKKEEPER_DRIVE_ROLLOUTS", drives).spawn().unwrap();
         let none = reqwest::redirect::Policy::none();
         let client = Client::builder().redirect(none).timeout(PATIENCE).build().unwrap();
         let mut portal = Self { child, origin, client, cookie: String::new() };
@@ -71,10 +84,28 @@ impl Process {
 
     /// What the operations API says of the secret.
     pub async fn secret(&self) -> SecretPage {
-        let request = self.client.get(format!("{}/api/v1/secret", self.origin));
+        self.get("secret").await
+    }
+
+    /// What it says of the deploys.
+    pub async fn deploys(&self) -> DeploysPage {
+        self.get("deploys").await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        let request = self.client.get(format!("{}/api/v1/{path}", self.origin));
         let answer = request.header(header::COOKIE, &self.cookie).send().await.unwrap();
         let (status, body) = (answer.status(), answer.text().await.unwrap());
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{status} {error}: {body}"))
+    }
+
+    /// Uploads a zip: its hash.
+    pub async fn upload(&self, zip: Vec<u8>) -> String {
+        let request = self.change("deploys/uploads").header(header::CONTENT_TYPE, "application/zip");
+        let answer = request.body(zip).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        let uploaded: Result<Uploaded, _> = serde_json::from_str(&body);
+        uploaded.unwrap_or_else(|error| panic!("{status} {error}: {body}")).sha256
     }
 
     /// Asks for a change: status and body of the answer.
@@ -90,12 +121,12 @@ impl Process {
     }
 
     fn request(&self, path: &str, body: &str) -> RequestBuilder {
-        self.client
-            .post(format!("{}/api/v1/{path}", self.origin))
-            .header(header::COOKIE, &self.cookie)
-            .header(header::ORIGIN, &self.origin)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_owned())
+        self.change(path).header(header::CONTENT_TYPE, "application/json").body(body.to_owned())
+    }
+
+    fn change(&self, path: &str) -> RequestBuilder {
+        let request = self.client.post(format!("{}/api/v1/{path}", self.origin));
+        request.header(header::COOKIE, &self.cookie).header(header::ORIGIN, &self.origin)
     }
 
     /// Operation and outcome of each entry of the audit log, in their order.

@@ -30,14 +30,14 @@ use tokio::net::TcpListener;
 use crate::{EMAIL, ORIGIN, TestPortal, counting, write_site, zips};
 
 /// How the program ended: exit code, standard output, standard error.
-struct Ended {
-    code: i32,
-    out: String,
-    error: String,
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub error: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.error))
     }
 }
@@ -235,8 +235,8 @@ async fn only_what_is_safe_is_sent_again() {
 }
 
 /// The demo world, with a real portal on it whose log holds all there is to be logged.
-struct Stand {
-    sandbox: Sandbox,
+pub struct Stand {
+    pub sandbox: Sandbox,
     portal: std::process::Child,
     folder: tempfile::TempDir,
     url: String,
@@ -250,7 +250,7 @@ impl Drop for Stand {
 }
 
 impl Stand {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         demo::package(&binary("api"), &at("api.zip")).unwrap();
@@ -313,11 +313,11 @@ impl Stand {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap()).into_owned()
     }
 
-    async fn run(&self, token: &str, arguments: &[&str]) -> Ended {
+    pub async fn run(&self, token: &str, arguments: &[&str]) -> Ended {
         lockkeeper(&[("LOCKKEEPER_URL", &self.url), ("LOCKKEEPER_TOKEN", token)], arguments).await
     }
 
-    async fn admin(&self, arguments: &[&str]) -> String {
+    pub async fn admin(&self, arguments: &[&str]) -> String {
         let variables = database(self.folder.path());
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let ended = lockkeeper(&variables, arguments).await;

@@ -9,6 +9,7 @@ mod confirming;
 mod deploys;
 mod guard;
 mod metrics;
+mod objects;
 mod process;
 mod secret;
 mod sessions;

@@ -13,7 +13,7 @@ use operations::audit::{Began, Ended, Journal};
 use tokio::sync::Semaphore;
 
 use crate::secret::FORMS;
-use crate::{ORIGIN, TestPortal};
+use crate::{EMAIL, ORIGIN, TestPortal};
 
 /// An audit log in which nothing is written before it is let go: every operation takes that long.
 struct Held {
@@ -65,6 +65,38 @@ async fn an_operation_that_takes_long_goes_on_and_that_is_said() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), whole).await.expect("each has run to its end");
+}
+
+#[tokio::test]
+async fn what_is_refused_in_the_background_is_told_on_the_page() {
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let limits = Limits { operation_time: Duration::from_millis(50), ..Limits::default() };
+    let go = Arc::new(Semaphore::new(0));
+    let held = |inner| -> Arc<dyn Journal> { Arc::new(Held { inner, go: Arc::clone(&go) }) };
+    let portal = TestPortal::build(limits, ORIGIN, false, Some(nowhere), held).await;
+    let cookie = portal.signed_in_as(Role::Operator, false).await;
+    let pages = ["/deploys", "/deploys/fragment"];
+    for path in pages {
+        assert!(!portal.get(path, Some(&cookie)).await.body.contains("was refused"), "{path}");
+    }
+    let answer = portal.post("/deploys/pause", Some(&cookie), "rollout=r").await;
+    assert_eq!(answer.header("location"), "/deploys?done=goes-on");
+    portal.advance(1_000);
+    go.add_permits(1);
+    let ended = async {
+        while portal.written().await.iter().all(|(_, outcome)| outcome.is_none()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it has run to its end");
+    for path in pages {
+        let page = portal.get(path, Some(&cookie)).await;
+        let words = format!("PauseRollout by {EMAIL} was refused: AWS is out of reach");
+        assert!(page.body.contains(&words), "{path}: {}", page.body);
+    }
+    portal.advance(16 * 60_000);
+    let later = portal.get("/deploys/fragment?active", Some(&cookie)).await;
+    assert!(later.status.is_success() && !later.body.contains("was refused"), "{}", later.body);
 }
 
 #[tokio::test]

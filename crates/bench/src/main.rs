@@ -1,7 +1,8 @@
 //! The benchmarks. `cargo xtask bench api` builds the function and its Node.js peer, and has them run
 //! side by side on one sandbox; `cargo xtask bench rotation` rotates the secret under the API's callers
-//! (see [`rotation`]), and `cargo xtask bench portal` asks for the portal's pages (see [`portal`]). What
-//! follows is about the first.
+//! (see [`rotation`]), `cargo xtask bench rollback` deploys code that fails (see [`rollback`]), and
+//! `cargo xtask bench portal` asks for the portal's pages (see [`portal`]). What follows is about the
+//! first.
 //!
 //! Both run as they would on Lambda, under a Runtime API, with the same secret and the same database
 //! behind TLS, and one after the other, since the machine has few processors and is shared. What they
@@ -21,6 +22,7 @@ mod measure;
 mod portal;
 mod report;
 mod requests;
+mod rollback;
 mod rotation;
 mod runtime_api;
 mod statistics;
@@ -63,6 +65,8 @@ enum What {
     /// What the portal is held against.
     #[command(hide = true)]
     Hello(portal::Hello),
+    /// Deploys code that fails requests, again and again.
+    Rollback(rollback::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,6 +119,7 @@ async fn until_stopped(what: &What) -> Result<()> {
             What::Rotation(options) => Box::pin(rotation::run(options)).await,
             What::Portal(options) => Box::pin(portal::run(options)).await,
             What::Hello(options) => portal::hello(options).await,
+            What::Rollback(options) => Box::pin(rollback::run(options)).await,
         }
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

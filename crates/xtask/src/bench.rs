@@ -1,7 +1,8 @@
 //! `cargo xtask bench api`: builds the function as Lambda gets it and its Node.js peer as Lambda would
 //! get that, and has `lockkeeper-bench` run one against the other. `cargo xtask bench rotation`: builds
-//! both functions, and has it rotate the secret under the API's callers. `cargo xtask bench portal`: builds
-//! the portal, and has it asked for its pages.
+//! both functions, and has it rotate the secret under the API's callers. `cargo xtask bench rollback`:
+//! builds the portal, and has it deploy code that fails. `cargo xtask bench portal`: builds the portal, and
+//! has it asked for its pages.
 //!
 //! What is measured is decided there; here things are only built and handed over. Numbers make
 //! nothing fail: whoever reads them decides.
@@ -35,6 +36,9 @@ enum What {
     Rotation(RotationOptions),
     /// The portal's pages beside axum's hello: requests, times, bytes, memory, and Chromium's view.
     Portal(PortalOptions),
+    /// Code that fails requests, deployed by the real portal: from the first bad figure in CloudWatch until
+    /// no request goes there any more.
+    Rollback(RollbackOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,13 +68,34 @@ struct RotationOptions {
     host: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct RollbackOptions {
+    /// How often.
+    #[arg(long, default_value_t = 5)]
+    times: u32,
+}
+
 /// Builds and measures.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match &options.what {
         What::Api(options) => api(workspace, options),
         What::Rotation(options) => rotation(workspace, options),
         What::Portal(options) => portal(workspace, options),
+        What::Rollback(options) => rollback(workspace, options),
     }
+}
+
+/// With the dev profile, as `cargo xtask run` has it: what is measured is how long is waited for what.
+fn rollback(workspace: &Workspace, options: &RollbackOptions) -> Result<()> {
+    println!("==> the portal, the functions and the benchmark");
+    let mut cargo = workspace.cargo();
+    process::run(cargo.args(["build", "--locked", "--workspace", "--bins", "--example", "misbehaving"]))?;
+    let mut bench = Command::new(workspace.binary("lockkeeper-bench"));
+    bench.arg("rollback").arg("--portal").arg(workspace.binary("lockkeeper"));
+    bench.arg("--function").arg(workspace.binary("api"));
+    bench.arg("--failing").arg(workspace.binary("examples/misbehaving"));
+    bench.arg("--migrations").arg(migrations(workspace)).args(["--times", &options.times.to_string()]);
+    process::run(&mut bench)
 }
 
 fn rotation(workspace: &Workspace, options: &RotationOptions) -> Result<()> {

@@ -144,7 +144,9 @@ fn browser_tests(
         .env("LOCKKEEPER_BIN", stack.portal_binary())
         .env("LOCKKEEPER_CONTROL", &stack.world.control)
         .env("LOCKKEEPER_HTTP_API", &stack.world.http_api)
-        .env("LOCKKEEPER_ZIP", zip);
+        .env("LOCKKEEPER_ZIP", zip)
+        // Built with the tests in Rust, which went before.
+        .env("LOCKKEEPER_MISBEHAVING", workspace.binary("examples/misbehaving"));
     if let Some(filter) = filter {
         playwright.args(["--grep", filter, "--pass-with-no-tests"]);
     }

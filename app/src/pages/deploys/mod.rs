@@ -59,6 +59,8 @@ pub struct DeploysScreen {
     pub done: Option<String>,
     /// The form that was not carried out, and why.
     pub refused: Option<(Act, Problem)>,
+    /// What is said of the last operation, where it was refused when nobody waited for it any more.
+    pub refused_late: Option<String>,
 }
 
 /// What can be done, and by whom.
@@ -130,7 +132,7 @@ impl DeploysScreen {
     pub fn view(self) -> impl IntoView + use<> {
         let under_way = running(&self.page).is_some();
         let reloading = under_way && self.refused.is_none();
-        let Self { page, acting, done, refused } = self;
+        let Self { page, acting, done, refused, refused_late } = self;
         view! {
             <div class="page-head">
                 <h1>"Deploys"</h1>
@@ -156,13 +158,14 @@ impl DeploysScreen {
                     </p>
                 </noscript>
             })}
-            {fragment(page, acting)}
+            {fragment(page, acting, refused_late)}
         }
     }
 }
 
-/// What is read, with what can be done about it: what the page's script asks for.
-pub fn fragment(page: DeploysPage, acting: Acting) -> AnyView {
+/// What is read, with what can be done about it, and what is said of an operation that was refused in the
+/// background: what the page's script asks for.
+pub fn fragment(page: DeploysPage, acting: Acting, refused_late: Option<String>) -> AnyView {
     let at = page.now;
     let now: Now = Signal::stored(at);
     let every = if running(&page).is_some() { EVERY_MS_RUNNING } else { EVERY_MS };
@@ -173,6 +176,9 @@ pub fn fragment(page: DeploysPage, acting: Acting) -> AnyView {
     let prunable = versions.clone();
     view! {
         <div id="live" data-from=FRAGMENT data-every=every data-events="/events?page=deploys">
+            {refused_late.map(|message| view! {
+                <div class="done" role="status"><Notice tone=Tone::Bad message/></div>
+            })}
             <Attention headline link matters tone/>
             <div class="deploys">
                 {rollout::region(rollout.clone(), front.as_ref(), acting, now)}

@@ -10,7 +10,7 @@ use crate::server::render;
 const ACTING: Acting = Acting { role: Role::Operator, proof: Proof::Password, drives: true };
 
 fn screen(page: DeploysPage) -> DeploysScreen {
-    DeploysScreen { page, acting: ACTING, done: None, refused: None }
+    DeploysScreen { page, acting: ACTING, done: None, refused: None, refused_late: None }
 }
 
 fn html<V: IntoView>(view: impl FnOnce() -> V) -> String {

@@ -85,7 +85,7 @@ impl Sender {
         }
         let left = app.limits.request_time.saturating_sub(began.elapsed() + MARGIN).min(PAGE_TIME);
         match page_within(&app, left).await {
-            Ok(page) => shown(&app, &visitor, frame, page, None, Some((act, problem))),
+            Ok(page) => shown(&app, &visitor, frame, page, None, Some((act, problem))).await,
             // Why the form was refused matters more than why the page is not there.
             Err(_) => Failure::page(frame, problem).into_response(),
         }

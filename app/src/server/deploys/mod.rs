@@ -10,12 +10,18 @@ use std::time::Duration;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use model::deploy::{Deploy, DeployPreview, DeploysPage};
+use model::deploy::{
+    Deploy, DeployApi, DeployPreview, DeploysPage, PauseRollout, PointIntegrationAtAlias, Promote,
+    PruneVersions, ResumeRollout, RollBack, SendRequests,
+};
 use model::people::Actor;
 use model::problem::{Problem, ProblemKind};
+use model::time::Timestamp;
+use operations::Operation;
 use serde::Deserialize;
 
 use super::answer::{Failure, status_of};
+use super::audit::Journal;
 use super::frame::{Frame, render};
 use super::session::{Visitor, Way};
 use super::{App, confirm};
@@ -26,6 +32,21 @@ use crate::pages::deploys::{Act, Acting, DeploysScreen, fragment as view, runnin
 const PAGE_TIME: Duration = Duration::from_secs(9);
 /// How long a preview is waited for.
 const PREVIEW_TIME: Duration = Duration::from_secs(9);
+
+/// How long the page tells of an operation that was refused in the background.
+const TOLD_MS: i64 = 15 * 60_000;
+/// What is asked for on this page and on the one of a new deploy.
+const OPERATIONS: [&str; 9] = [
+    Deploy::NAME,
+    PauseRollout::NAME,
+    ResumeRollout::NAME,
+    Promote::NAME,
+    RollBack::NAME,
+    SendRequests::NAME,
+    PruneVersions::NAME,
+    PointIntegrationAtAlias::NAME,
+    DeployApi::NAME,
+];
 
 /// What the page shows, within a time limit.
 ///
@@ -89,7 +110,7 @@ const DONE: [(&str, &str); 8] = [
     ("api-deployed", "The API's deployment is begun; the stage says what became of it."),
     (
         GOES_ON,
-        "It takes longer than usual, and goes on in the background. Look at this page again in a moment: if nothing has changed by then, it was refused, and the audit log says why.",
+        "It takes longer than usual, and goes on in the background. Look at this page again in a moment: if it is refused, the page says why.",
     ),
 ];
 
@@ -115,7 +136,7 @@ pub async fn page(
     Query(wanted): Query<Wanted>,
 ) -> Response {
     match deploys_page(&app).await {
-        Ok(page) => shown(&app, &visitor, frame, page, words_of(&wanted), None),
+        Ok(page) => shown(&app, &visitor, frame, page, words_of(&wanted), None).await,
         Err(problem) => Failure::page(frame, problem).into_response(),
     }
 }
@@ -129,7 +150,8 @@ pub async fn fragment(
     match deploys_page(&app).await {
         Ok(page) => {
             let acting = acting(&app, &visitor);
-            Html(render(move || view(page, acting))).into_response()
+            let refused = refused_late(&app).await;
+            Html(render(move || view(page, acting, refused))).into_response()
         }
         Err(problem) => Failure::page(frame, problem).into_response(),
     }
@@ -140,7 +162,16 @@ fn acting(app: &App, visitor: &Visitor) -> Acting {
     Acting { role: visitor.role, proof, drives: app.drive_rollouts }
 }
 
-fn shown(
+/// What is said of the last operation, where it was refused in the background.
+async fn refused_late(app: &App) -> Option<String> {
+    let since = Timestamp((app.clock)().0 - TOLD_MS);
+    let least = i64::try_from(app.limits.operation_time.as_millis()).unwrap_or(i64::MAX);
+    let journal = Journal::new(app.accounts.pool().clone());
+    let refused = journal.refused_late(&OPERATIONS, since, least).await?;
+    Some(format!("{} by {} was refused: {}", refused.operation, refused.by, refused.why))
+}
+
+async fn shown(
     app: &App,
     visitor: &Visitor,
     frame: Frame,
@@ -154,7 +185,8 @@ fn shown(
         Some(_) if refused.is_none() => frame.reloading(DeploysScreen::RELOAD_SECONDS),
         _ => frame,
     };
-    let screen = DeploysScreen { page, acting: acting(app, visitor), done, refused };
+    let refused_late = refused_late(app).await;
+    let screen = DeploysScreen { page, acting: acting(app, visitor), done, refused, refused_late };
     let title = screen.title();
     frame.with_script(LIVE_SCRIPT).page(status, title, move || screen.view())
 }

@@ -17,7 +17,6 @@ use model::tokens::Scope;
 use super::aws::{self, Alias};
 use super::details::{self, Details, NewCode, Object};
 use super::preflight::preflight;
-use super::read;
 use crate::aws::problem;
 use crate::perform::Operation;
 use crate::portal::Portal;
@@ -336,7 +335,7 @@ impl Operation for PruneVersions {
             return Err(Problem::new(ProblemKind::Invalid, message));
         }
         let (lambda, stack) = (&portal.clients.lambda, portal.stack());
-        let there = read::versions(lambda, stack).await?;
+        let there = portal.versions_now().await?;
         for wanted in &self.versions {
             match there.iter().find(|version| version.version == *wanted) {
                 Some(version) => {

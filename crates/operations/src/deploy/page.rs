@@ -49,7 +49,7 @@ impl Portal {
         // Each in a future of its own, which owns what it needs and outlives an impatient caller.
         let parts = || (self.clients.lambda.clone(), self.shared_stack());
         let gateway = self.clients.gateway.clone();
-        let (live, rollout, versions, api, history) = futures::join!(
+        let (mut live, rollout, mut versions, api, history) = futures::join!(
             readings.live.get(clock, || {
                 let (lambda, stack) = parts();
                 async move { read::live(&lambda, &stack).await }
@@ -62,6 +62,12 @@ impl Portal {
             }),
             self.alias_changes(),
         );
+        if let (Some(live), Some(changes)) = (&mut live.value, &history.value) {
+            history::told(live, changes);
+        }
+        if let (Some(live), Some(versions)) = (&mut live.value, &mut versions.value) {
+            history::keep_previous(live, versions);
+        }
         DeploysPage { now: self.now(), live, rollout, versions, api, history }
     }
 
@@ -77,6 +83,18 @@ impl Portal {
         let (trail, stack, now) = (self.clients.trail.clone(), self.shared_stack(), self.now());
         let read = || async move { history::read(&trail, &stack, now).await };
         self.deploys.history.get(self.clock(), read).await
+    }
+
+    /// The published versions read anew, with the reason why each is kept.
+    pub(super) async fn versions_now(&self) -> Result<Vec<FunctionVersion>, Problem> {
+        let (lambda, stack) = (&self.clients.lambda, self.stack());
+        let (versions, live, history) =
+            futures::join!(read::versions(lambda, stack), read::live(lambda, stack), self.alias_changes());
+        let (mut versions, mut live) = (versions?, live?);
+        // Without the history only the alias's own note says what there is to go back to.
+        history::told(&mut live, &history.value.unwrap_or_default());
+        history::keep_previous(&mut live, &mut versions);
+        Ok(versions)
     }
 
     /// The rollout with this id: under way, or the last one.

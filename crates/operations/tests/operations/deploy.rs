@@ -175,7 +175,7 @@ async fn a_good_version_is_promoted_and_rolled_back_by_hand() {
         "Version 2 has 50 %",
         "Promoted",
         "Rolled back",
-        "Published, to be asked",
+        "Begun with version 2",
         "Promoted",
     ];
     assert_eq!(told, expected, "{history:?}");
