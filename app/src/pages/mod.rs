@@ -4,6 +4,8 @@
 pub mod deploys;
 pub mod message;
 pub mod overview;
+#[cfg(feature = "ssr")]
+pub mod requests;
 pub mod secret;
 pub mod shell;
 pub mod sign_in;

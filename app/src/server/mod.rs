@@ -19,6 +19,7 @@ mod frame;
 pub mod limits;
 pub mod listen;
 pub mod password;
+mod requests;
 mod routes;
 mod secret;
 mod security;

@@ -4,6 +4,7 @@
 
 mod deploy;
 mod deploy_faults;
+mod lookup;
 mod overview;
 mod rotation;
 mod rotation_faults;
