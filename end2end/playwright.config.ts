@@ -8,7 +8,14 @@ import { environment } from "./support/environment.js";
  * Three kinds of browser look at the same portal; what breaks the stack on purpose runs after all of
  * them, alone.
  */
-const scripted = ["sign-in.spec.ts", "overview.spec.ts", "keyboard.spec.ts", "api.spec.ts", "tokens.spec.ts"];
+const scripted = [
+  "sign-in.spec.ts",
+  "overview.spec.ts",
+  "keyboard.spec.ts",
+  "api.spec.ts",
+  "tokens.spec.ts",
+  "requests.spec.ts",
+];
 const narrow = { width: 390, height: 844 };
 
 export default defineConfig({

@@ -15,7 +15,7 @@ use crate::cursor::Cursors;
 use crate::event;
 use crate::meter::{Cost, Meter};
 use crate::problem::Problem;
-use crate::report::{Ids, Report};
+use crate::report::{Cause, Ids, Report};
 use crate::request::Request;
 use crate::response::Response;
 use crate::router::{self, PathParameters, ROUTES, Route};
@@ -122,9 +122,14 @@ impl Api {
                 (Some(route), outcome, request.meter.cost())
             }
         };
-        let (response, error) = match outcome {
-            Ok(response) => (response, None),
-            Err(problem) => (problem.response(ids.lambda), problem.context().map(str::to_owned)),
+        let (response, error, cause) = match outcome {
+            Ok(response) => {
+                let cause = response.extensions().get::<Cause>().copied();
+                (response, None, cause)
+            }
+            Err(problem) => {
+                (problem.response(ids.lambda), problem.context().map(str::to_owned), problem.cause())
+            }
         };
         let trace = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
         Report {
@@ -135,6 +140,7 @@ impl Api {
             at,
             cold_start,
             status: response.status().as_u16(),
+            cause,
             cost: &cost,
         }
         .write(error.as_deref(), &self.config, self.tracer.as_ref(), trace);
@@ -157,7 +163,7 @@ impl Api {
                 "GET" => "Reason: the answer would have come too late.",
                 _ => "Reason: the answer would have come too late. Look whether the change was made before you repeat it.",
             };
-            Err(Problem::unavailable(detail, Duration::from_secs(2)).with_context("out of time"))
+            Err(Problem::unavailable(detail, Duration::from_secs(2)).with_context("out of time").caused_by(Cause::Time))
         })
     }
 

@@ -129,6 +129,7 @@ mod tests {
             at: DateTime::from_timestamp_millis(1_700_000_000_123).unwrap(),
             cold_start: true,
             status,
+            cause: None,
             cost,
         }
     }

@@ -9,6 +9,7 @@ use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER,
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use model::problem_details::FieldError;
 
+use crate::report::Cause;
 use crate::response::{self, Response};
 use crate::sql::SqlError;
 
@@ -86,6 +87,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
     headers: Vec<(HeaderName, HeaderValue)>,
     context: Option<String>,
+    cause: Option<Cause>,
 }
 
 impl Problem {
@@ -98,6 +100,7 @@ impl Problem {
             retry_after: None,
             headers: Vec::new(),
             context: None,
+            cause: None,
         }
     }
 
@@ -137,6 +140,17 @@ impl Problem {
     #[must_use]
     pub fn with_context(self, context: impl std::fmt::Display) -> Self {
         Self { context: Some(context.to_string()), ..self }
+    }
+
+    /// The same with what it comes from, for the log.
+    #[must_use]
+    pub fn caused_by(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    /// What it comes from, where that is not this function itself.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
     }
 
     /// The same with one header more.
@@ -198,7 +212,7 @@ impl From<SqlError> for Problem {
             Some(after) => Self::unavailable(detail, after),
             None => Self::new(Kind::Internal, detail),
         };
-        problem.with_context(error)
+        problem.caused_by(error.cause()).with_context(error)
     }
 }
 

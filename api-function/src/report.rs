@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::api::millis;
 use crate::config::Config;
-use crate::meter::Cost;
+use crate::meter::{Cost, SpanKind};
 use crate::metrics;
 use crate::router::Route;
 use crate::trace::Tracer;
@@ -19,6 +19,31 @@ pub struct Ids<'a> {
     pub lambda: &'a str,
     /// By API Gateway, whose access log has it too.
     pub gateway: &'a str,
+}
+
+/// What an answer from 500 on comes from: what the log says in a word that programs compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The secret could not be read, or not be used.
+    Secret,
+    /// The database: out of reach, refused, broken, too slow.
+    Sql,
+    /// The request's time was up, and nothing else had failed by then.
+    Time,
+    /// This function itself.
+    Function,
+}
+
+impl Cause {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Sql => "sql",
+            Self::Time => "time",
+            Self::Function => "function",
+        }
+    }
 }
 
 /// A request that has been answered.
@@ -38,6 +63,8 @@ pub struct Report<'a> {
     pub cold_start: bool,
     /// The answer's status.
     pub status: u16,
+    /// What it comes from, where it is 500 or more and that is known.
+    pub cause: Option<Cause>,
     /// What it cost.
     pub cost: &'a Cost,
 }
@@ -50,6 +77,22 @@ impl Report<'_> {
         metrics::write(self, route.as_deref(), &config.function_name, &config.function_version);
         if let (Some(tracer), Some(trace)) = (tracer, trace) {
             tracer.tell(trace, &self.cost.spans);
+        }
+    }
+
+    /// What it comes from. A request whose time was up is blamed on what had failed it last, if anything
+    /// had.
+    fn blamed(&self) -> Cause {
+        match self.cause.unwrap_or(Cause::Function) {
+            Cause::Time => {
+                self.cost.spans.iter().rev().find(|span| span.failed).map_or(Cause::Time, |span| {
+                    match span.kind {
+                        SpanKind::Secret => Cause::Secret,
+                        SpanKind::Connect | SpanKind::Sql => Cause::Sql,
+                    }
+                })
+            }
+            cause => cause,
         }
     }
 
@@ -72,10 +115,14 @@ impl Report<'_> {
                 )
             };
         }
+        let cause = self.blamed();
+        // SQL Server's number of what it refused last.
+        let number = self.cost.errors.last().filter(|_| cause == Cause::Sql).copied();
+        let cause = cause.name();
         match self.status {
             ..500 => line!(info, "request"),
-            500 => line!(error, error, "request"),
-            _ => line!(warn, error, "request"),
+            500 => line!(error, error, cause, sqlError = number, "request"),
+            _ => line!(warn, error, cause, sqlError = number, "request"),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! Every line has `timestamp`, `level` and `message`; lines of a request also have `span.requestId`
 //! (Lambda's) and `span.apiRequestId` (API Gateway's). The line with the message `request` has them
 //! at the top, with `method`, `route`, `status`, `durationMs`, `sqlMs`, `sqlRoundTrips`,
-//! `sqlConnects`, `coldStart`, `secretVersion` (the first 8 characters) and, from 500 on, `error`;
-//! what does not apply is absent.
+//! `sqlConnects`, `coldStart`, `secretVersion` (the first 8 characters) and, from 500 on, `error`, `cause`
+//! (`secret`, `sql`, `time` or `function`) and `sqlError` (SQL Server's number of what it refused last);
+//! what does not apply is absent. The portal's blame reads `cause` and `sqlError`.
 //!
 //! Lines with the member `_aws` are figures for CloudWatch (see [`crate::metrics`]); they are written as
 //! they are, at any level.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::api::{Api, log_unavailable, millis};
 use crate::caller::Needs;
 use crate::problem::retry_after;
+use crate::report::Cause;
 use crate::request::Request;
 use crate::response;
 use crate::router::{Answer, Docs, Route};
@@ -45,13 +46,13 @@ fn status<'a>(api: &'a Api, request: &'a Request) -> Answer<'a> {
         let latest = request.deadline.checked_sub(Duration::from_millis(50)).unwrap_or(request.deadline);
         let deadline = latest.min(Instant::now() + LONGEST);
         let read = api.database.read(&statement, &request.meter, deadline);
-        let (latency, reason, after) = match timeout_at(deadline, read).await {
+        let (latency, failed, after) = match timeout_at(deadline, read).await {
             Ok(Ok(answer)) => (Some(answer.took), None, None),
-            Ok(Err(error)) => (None, Some(log_unavailable(&error)), error.retry_after()),
+            Ok(Err(error)) => (None, Some((log_unavailable(&error), error.cause())), error.retry_after()),
             Err(_) if api.database.secret().await.is_none() => {
-                (None, Some("the database secret could not be read in time"), None)
+                (None, Some(("the database secret could not be read in time", Cause::Secret)), None)
             }
-            Err(_) => (None, Some("the database did not answer in time"), None),
+            Err(_) => (None, Some(("the database did not answer in time", Cause::Sql)), None),
         };
         let body = Status {
             status: if latency.is_some() { Verdict::Ok } else { Verdict::Unavailable },
@@ -63,7 +64,7 @@ fn status<'a>(api: &'a Api, request: &'a Request) -> Answer<'a> {
             database: DatabaseStatus {
                 reachable: latency.is_some(),
                 latency_ms: latency.map(millis),
-                reason: reason.map(str::to_owned),
+                reason: failed.map(|(reason, _)| reason.to_owned()),
             },
             secret: secret(api).await,
             request_id: request.request_id.clone(),
@@ -72,7 +73,11 @@ fn status<'a>(api: &'a Api, request: &'a Request) -> Answer<'a> {
             Some(_) => response::json(StatusCode::OK, &body),
             None => {
                 let after = after.unwrap_or(Duration::from_secs(2));
-                let response = response::json(StatusCode::SERVICE_UNAVAILABLE, &body);
+                let mut response = response::json(StatusCode::SERVICE_UNAVAILABLE, &body);
+                // For the line in the log: this answer is no problem, and has no other way to say so.
+                if let Some((_, cause)) = failed {
+                    response.extensions_mut().insert(cause);
+                }
                 response::with_header(response, RETRY_AFTER, retry_after(after))
             }
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tiberius::error::IoErrorKind;
 
+use crate::report::Cause;
 use crate::secret::SecretError;
 
 /// When a client may come back if nothing better is known.
@@ -91,6 +92,14 @@ impl SqlError {
                 "the database did not confirm the change; look whether it was made before you repeat it"
             }
             Self::Shape(_) => "the database holds what this version does not know",
+        }
+    }
+
+    /// Whose failure it is, for the log.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Secret(_) => Cause::Secret,
+            _ => Cause::Sql,
         }
     }
 

@@ -9,6 +9,7 @@
 //! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
 //! - [`figure`]: a number with its name; [`sparkline`]: its last hour;
+//! - `log_line`: a line of a log, folded;
 //! - [`facts`]: names and values; [`table`]: rows under headings; [`id`]: an id, short and whole;
 //! - [`form`]: fields, and what is wrong with them.
 
@@ -21,6 +22,8 @@ pub mod figure;
 pub mod form;
 pub mod id;
 pub mod live;
+#[cfg(feature = "ssr")]
+pub mod log_line;
 pub mod notice;
 #[cfg(feature = "ssr")]
 pub mod refresh;

@@ -6,6 +6,8 @@ pub mod charts;
 pub mod deploys;
 pub mod message;
 pub mod overview;
+#[cfg(feature = "ssr")]
+pub mod requests;
 pub mod secret;
 pub mod shell;
 pub mod sign_in;

@@ -157,9 +157,10 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 5] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Metrics", "/charts", "M2 2v12h12M4.5 10.5l3-3.5 2.5 2 3.5-5"),
+    ("Requests", "/requests", "M7 2a5 5 0 1 0 0 10A5 5 0 0 0 7 2zM10.7 10.7 14.5 14.5"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
 ];
@@ -168,8 +169,12 @@ const PLACES: [(&str, &str, &str); 4] = [
 const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
 
 /// Pages that belong to a place.
-const WITHIN: [(&str, &str); 3] =
-    [("New deploy", "Deploys"), ("Check the deploy", "Deploys"), ("Metrics as a table", "Metrics")];
+const WITHIN: [(&str, &str); 4] = [
+    ("New deploy", "Deploys"),
+    ("Check the deploy", "Deploys"),
+    ("Metrics as a table", "Metrics"),
+    ("Request", "Requests"),
+];
 
 /// The place with this title, which may say first that there is an error; for other pages' titles, one
 /// without a name that leads to the overview.

@@ -81,7 +81,7 @@ pub fn local_path(next: Option<&str>) -> &str {
 }
 
 /// For the value of a query parameter (RFC 3986: what is not unreserved is escaped).
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -23,6 +23,7 @@ pub mod listen;
 pub mod meter;
 pub mod password;
 mod prometheus;
+mod requests;
 mod routes;
 mod secret;
 mod security;

@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, prometheus, secret,
-    security, sign_in, telemetry, tokens,
+    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, prometheus, requests,
+    secret, security, sign_in, telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -80,6 +80,8 @@ fn guarded(app: &App) -> Router<App> {
         .route("/deploys/prune", post(deploys::forms::prune))
         .route("/deploys/integration", post(deploys::forms::integration))
         .route("/deploys/api", post(deploys::forms::api))
+        .route("/requests", get(requests::form))
+        .route("/requests/{id}", get(requests::page))
         .route("/api/calls/{name}", post(call))
         .route("/metrics", get(prometheus::scrape))
         .merge(api::routes())

@@ -10,12 +10,15 @@
 //! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
 //! - [`check`]: what is looked at before an operation begins;
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
+//! - [`logs`], [`lookup`]: what was written about requests, and one request as a whole;
 //! - [`people`]: who does something, and what they may; [`tokens`]: what scripts show for it.
 
 pub mod check;
 pub mod courses;
 pub mod deploy;
 pub mod learning;
+pub mod logs;
+pub mod lookup;
 pub mod metrics;
 pub mod overview;
 pub mod people;

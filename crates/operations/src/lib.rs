@@ -7,7 +7,8 @@
 //! - [`metrics`]: figures from CloudWatch, for all pages together;
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
 //! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
-//! - `kept`: a reading that is shared between callers and read again in its own rhythm;
+//! - `logs`: what was written about requests; `lookup`: one request as a whole;
+//! - `kept`: a reading that is shared between callers and read again in its own rhythm, `kept_by`: many;
 //! - `checks`: what preflights have in common;
 //! - `aws`: the SDK's configuration and its errors in words.
 
@@ -18,6 +19,9 @@ mod checks;
 mod deploy;
 mod function;
 mod kept;
+mod kept_by;
+mod logs;
+mod lookup;
 pub mod metrics;
 mod perform;
 mod portal;

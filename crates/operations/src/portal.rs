@@ -14,7 +14,7 @@ use crate::metrics::meter::Meter;
 use crate::metrics::{self, overview_traffic};
 use crate::probe::Probe;
 use crate::rotation::Readings;
-use crate::{alarms, aws, deploy, function, secret};
+use crate::{alarms, aws, deploy, function, logs, lookup, secret};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -61,6 +61,8 @@ pub struct Portal {
     pub(crate) readings: Readings,
     pub(crate) deploys: deploy::Readings,
     pub(crate) rollouts: Arc<deploy::Memory>,
+    pub(crate) places: Kept<logs::places::Places>,
+    pub(crate) lookups: lookup::Lookups,
     health: Kept<Health>,
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
@@ -77,6 +79,7 @@ pub(crate) struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) trail: aws_sdk_cloudtrail::Client,
     pub(crate) gateway: aws_sdk_apigatewayv2::Client,
+    pub(crate) xray: aws_sdk_xray::Client,
 }
 
 impl Portal {
@@ -116,10 +119,13 @@ impl Portal {
                 logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
                 trail: aws_sdk_cloudtrail::Client::new(sdk),
                 gateway: aws_sdk_apigatewayv2::Client::new(sdk),
+                xray: aws_sdk_xray::Client::new(sdk),
             },
             readings: Readings::new(),
             deploys: deploy::Readings::new(),
             rollouts: Arc::new(deploy::Memory::new()),
+            places: Kept::every(Duration::from_secs(60)),
+            lookups: lookup::Lookups::new(),
             id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,

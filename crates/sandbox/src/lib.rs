@@ -11,7 +11,8 @@
 //! - [`faults`]: what is to go wrong, and when;
 //! - [`aws`]: one port that speaks AWS's five protocols and hands calls to the services;
 //! - [`services`]: STS, Secrets Manager with its rotations, CloudTrail's event history, CloudWatch,
-//!   CloudWatch Logs, S3 as far as code comes from there, Lambda's and API Gateway's control planes;
+//!   CloudWatch Logs, X-Ray, S3 as far as code comes from there, Lambda's and API Gateway's control
+//!   planes;
 //! - [`lambda`]: execution environments, which are child processes with a Runtime API each;
 //! - [`gateway`]: the HTTP API's data plane, and the token issuer;
 //! - [`tds`]: the local TDS server;

@@ -27,6 +27,7 @@ use crate::services::logs::Logs;
 use crate::services::s3::S3;
 use crate::services::secretsmanager::SecretsManager;
 use crate::services::sts::Sts;
+use crate::services::xray::XRay;
 use crate::tds::TdsServer;
 
 /// How a sandbox is set up.
@@ -171,6 +172,8 @@ impl Sandbox {
         lambda.record_in(trail.clone());
         let objects = S3::open(context.clone())?;
         lambda.fetch_from(objects.clone());
+        let traces = XRay::open(context.clone())?;
+        lambda.trace_in(traces.clone());
         let server = TdsServer::open(context.clone(), &admin_password)?;
         fs::write(context.path("ca.pem"), server.ca_pem())?;
 
@@ -184,7 +187,9 @@ impl Sandbox {
             lambda.clone(),
             apis.clone(),
             objects,
+            traces.clone(),
         ];
+        tasks.spawn(traces.listen(stop.clone()).await?);
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
         tasks.spawn(aws::serve(endpoint, aws_listener, stop.clone()));
         secrets.rotate_with(lambda.clone(), stop.clone());

@@ -1,5 +1,6 @@
 //! The demo world's rotation: what an older world becomes, and what a restart leaves alone. And its HTTP
-//! API: what moving the integration from one qualifier to another takes.
+//! API: what moving the integration from one qualifier to another takes. And traces: what X-Ray has of a
+//! request, and how it takes what others send.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod world;
@@ -8,6 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use aws_sdk_lambda::client::Waiters;
+use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use aws_sdk_secretsmanager::Client;
 use sandbox::demo::{FUNCTION, MASTER_SECRET_ID, SECRET_ID};
@@ -88,9 +90,14 @@ async fn an_older_world_learns_to_rotate_and_a_restart_disturbs_nothing() {
 
 /// The status that `GET /status` of the HTTP API is answered with.
 async fn status(world: &World) -> u16 {
+    get(world, "/status", "").await
+}
+
+/// The status of a `GET` with these headers more, each with its line's end.
+async fn get(world: &World, path: &str, headers: &str) -> u16 {
     let mut stream = TcpStream::connect(world.sandbox.addresses().http).await.unwrap();
-    let request = b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()
@@ -177,4 +184,85 @@ async fn a_restart_leaves_a_rollout_where_it_is() {
     let alias = lambda.get_alias().function_name(FUNCTION).name("live").send().await.unwrap();
     assert_eq!(alias.revision_id(), moved.revision_id());
     world.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_traced_request_is_put_together_and_survives_a_restart() {
+    let world = Box::pin(World::build()).await;
+    let lambda = aws_sdk_lambda::Client::new(&config(&world).await);
+    let function = lambda.get_function_configuration().function_name(FUNCTION).qualifier("live").send().await;
+    let tracing = function.unwrap().tracing_config.unwrap();
+    assert_eq!(tracing.mode.unwrap().as_str(), "Active");
+
+    let now = world.sandbox.context().now().timestamp();
+    let root = format!("1-{now:08x}-0123456789abcdef01234567");
+    let header = format!("X-Amzn-Trace-Id: Root={root};Parent=0123456789abcdef;Sampled=1\r\n");
+    assert_eq!(get(&world, "/courses", &header).await, 200);
+    let mut documents = Vec::new();
+    // Datagrams take their time.
+    for _ in 0..50 {
+        documents = segments(&world, &root).await;
+        if documents.iter().any(|document| document["inferred"] == true) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let of = |origin: &str| documents.iter().find(|document| document["origin"] == origin).unwrap();
+    let (service, function) = (of("AWS::Lambda"), of("AWS::Lambda::Function"));
+    assert_eq!((&service["parent_id"], &function["parent_id"]), (&"0123456789abcdef".into(), &service["id"]));
+    assert!(service["aws"]["request_id"].is_string());
+    let parts: Vec<&str> =
+        function["subsegments"].as_array().unwrap().iter().filter_map(|part| part["name"].as_str()).collect();
+    assert!(parts.contains(&"Invocation") && parts.contains(&"SQL Server"), "{parts:?}");
+
+    // What others send is looked at, each by itself; what is in progress is there once it is over.
+    let xray = aws_sdk_xray::Client::new(&config(&world).await);
+    let document = |id: &str, rest: &str| {
+        format!(r#"{{"trace_id":"{root}","id":"{id}","name":"test","start_time":{now}.0,{rest}}}"#)
+    };
+    let put = xray
+        .put_trace_segments()
+        .trace_segment_documents(document("00000000000000aa", r#""in_progress":true"#))
+        .trace_segment_documents(document("00000000000000aa", &format!(r#""end_time":{}.5"#, now + 1)))
+        .trace_segment_documents(document("no id", r#""in_progress":true"#))
+        .trace_segment_documents("{")
+        .send()
+        .await
+        .unwrap();
+    let codes: Vec<_> = put.unprocessed_trace_segments().iter().filter_map(|one| one.error_code()).collect();
+    assert_eq!(codes, ["InvalidId", "ParseError"]);
+    let summaries = |from: i64, to: i64| {
+        let (from, to) = (now + from, now + to);
+        xray.get_trace_summaries()
+            .start_time(aws_sdk_xray::primitives::DateTime::from_secs(from))
+            .end_time(aws_sdk_xray::primitives::DateTime::from_secs(to))
+            .send()
+    };
+    let found = summaries(-60, 60).await.unwrap();
+    let summary = found.trace_summaries().iter().find(|summary| summary.id() == Some(&root)).unwrap();
+    assert_eq!((summary.has_fault(), summary.is_partial()), (Some(false), Some(false)));
+    assert!(summaries(-86_400, 60).await.is_err(), "more than 24 hours");
+    assert!(xray.batch_get_traces().trace_ids("1-2").send().await.is_err());
+    let filtered = xray
+        .get_trace_summaries()
+        .start_time(aws_sdk_xray::primitives::DateTime::from_secs(now - 60))
+        .end_time(aws_sdk_xray::primitives::DateTime::from_secs(now))
+        .filter_expression("responsetime > 5")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(filtered.code(), Some("SandboxUnsupported"));
+
+    let before = segments(&world, &root).await;
+    let world = restart(world).await;
+    assert_eq!(segments(&world, &root).await, before);
+    world.sandbox.stop().await;
+}
+
+/// The documents of a trace.
+async fn segments(world: &World, root: &str) -> Vec<Value> {
+    let xray = aws_sdk_xray::Client::new(&config(world).await);
+    let found = xray.batch_get_traces().trace_ids(root).send().await.unwrap();
+    let segments = found.traces().iter().flat_map(|trace| trace.segments());
+    segments.map(|segment| serde_json::from_str(segment.document().unwrap()).unwrap()).collect()
 }

@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn values_have_three_digits_and_gaps_are_empty() {
-        let points = [Some(0.0), None, Some(7.0), Some(3.14159), Some(84.26), Some(1234.6), None];
-        assert_eq!(values(&points), "0  7 3.14 84.3 1235 ");
+        let points = [Some(0.0), None, Some(7.0), Some(4.32109), Some(84.26), Some(1234.6), None];
+        assert_eq!(values(&points), "0  7 4.32 84.3 1235 ");
         assert_eq!(values(&[]), "");
     }
 

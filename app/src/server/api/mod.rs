@@ -5,6 +5,7 @@
 mod deploys;
 mod metrics;
 mod overview;
+mod requests;
 mod secret;
 mod tokens;
 
@@ -31,6 +32,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/deploys/{id}/promote", post(deploys::promote))
         .route("/api/v1/deploys/{id}/requests", post(deploys::requests))
         .route("/api/v1/confirmation", post(secret::confirm))
+        .route("/api/v1/requests/{id}", get(requests::get))
         .route("/api/v1/secret", get(secret::get))
         .route("/api/v1/secret/rotations", post(secret::rotate))
         .route("/api/v1/secret/rotations/{id}", get(secret::rotation))

@@ -1,7 +1,5 @@
 //! What the metrics page shows, put together from shared readings.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::deploy::AliasChange;
@@ -17,6 +15,7 @@ use super::catalog::Set;
 use super::store::{Found, Key, Time, figures};
 use super::{limits, starts};
 use crate::kept::Kept;
+use crate::kept_by::KeptBy;
 use crate::portal::Portal;
 
 /// For a range longer than this the log is too long to be searched for starts.
@@ -29,23 +28,14 @@ const MOST_VERSIONS: usize = 20;
 /// The readings behind the page, besides the figures.
 pub(crate) struct Readings {
     limits: Kept<ConcurrencyLimits>,
-    /// By scope and time; the log is searched once a minute for each, whoever looks.
-    starts: Mutex<BTreeMap<(Scope, Time), Arc<Kept<Starts>>>>,
+    /// The log is searched once a minute for each, whoever looks.
+    starts: KeptBy<(Scope, Time), Starts>,
 }
 
 impl Readings {
     pub(crate) fn new() -> Self {
-        Self { limits: Kept::every(Duration::from_secs(60)), starts: Mutex::new(BTreeMap::new()) }
-    }
-
-    fn starts(&self, scope: &Scope, time: Time) -> Arc<Kept<Starts>> {
-        let mut all = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (scope.clone(), time);
-        if !all.contains_key(&key) && all.len() >= MOST_STARTS {
-            all.pop_first();
-        }
-        let kept = all.entry(key).or_insert_with(|| Arc::new(Kept::every(Duration::from_secs(60))));
-        Arc::clone(kept)
+        let every = Duration::from_secs(60);
+        Self { limits: Kept::every(every), starts: KeptBy::new(MOST_STARTS, every) }
     }
 }
 
@@ -115,7 +105,7 @@ impl Portal {
             }),
             fixed @ Time::Fixed(_) => fixed,
         };
-        let kept = self.metrics.starts(scope, time);
+        let kept = self.metrics.starts.of(&(scope.clone(), time));
         let group = format!("/aws/lambda/{}", self.stack().function);
         let read = || starts::read(self.clients.logs.clone(), group, scope.clone(), window);
         Some(kept.get(self.clock(), read).await)

@@ -4,6 +4,7 @@
 
 mod deploy;
 mod deploy_faults;
+mod lookup;
 mod metrics;
 mod overview;
 mod rotation;

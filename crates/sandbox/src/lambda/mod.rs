@@ -24,6 +24,7 @@ mod variables;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
     /// How it logs.
     pub logs: LogSettings,
+    /// Where it sends segments of traces.
+    pub xray_daemon: Option<SocketAddr>,
 }
 
 /// An event for a function.
@@ -92,7 +95,7 @@ pub struct Event {
 
 impl Event {
     /// Trace and segment of a trace that is sampled.
-    fn sampled(&self) -> Option<(&str, &str)> {
+    pub(crate) fn sampled(&self) -> Option<(&str, &str)> {
         let part = |name: &str| self.trace.split(';').find_map(|p| p.trim().strip_prefix(name));
         (part("Sampled=") == Some("1")).then_some(())?;
         Some((part("Root=")?, part("Parent=")?))
@@ -110,6 +113,8 @@ pub struct Outcome {
     pub log_tail: String,
     /// How long it took, without the start.
     pub duration: Duration,
+    /// How long the start took that came before it, if one did.
+    pub init: Option<Duration>,
 }
 
 /// The environments of one sandbox.
@@ -244,7 +249,7 @@ impl Runtime {
         let journal = environment.journal.clone();
         report::done(&journal, spec, event, &ending, took, init, environment.peak_memory());
         let reusable = ending.reusable;
-        let outcome = outcome(&journal, ending, took);
+        let outcome = Outcome { init, ..outcome(&journal, ending, took) };
         if reusable && !self.stop.is_cancelled() {
             lock(&self.idle)
                 .entry(environment.build.clone())
@@ -327,7 +332,13 @@ impl Runtime {
 }
 
 fn outcome(journal: &Journal, ending: Ending, duration: Duration) -> Outcome {
-    Outcome { failed: ending.error.is_some(), payload: ending.payload, log_tail: journal.finish(), duration }
+    Outcome {
+        failed: ending.error.is_some(),
+        payload: ending.payload,
+        log_tail: journal.finish(),
+        duration,
+        init: None,
+    }
 }
 
 fn unavailable(message: &str) -> AwsError {

@@ -1,7 +1,6 @@
 //! The variables an execution environment is given: those AWS sets, then the configured ones.
 //!
-//! Left out on purpose: `LAMBDA_RUNTIME_DIR` (there is no such folder here) and
-//! `AWS_XRAY_DAEMON_ADDRESS` (no daemon listens).
+//! Left out on purpose: `LAMBDA_RUNTIME_DIR` (there is no such folder here).
 
 use std::path::Path;
 
@@ -47,6 +46,10 @@ pub(super) fn variables(
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
+    if let Some(daemon) = spec.xray_daemon {
+        all.push(("AWS_XRAY_DAEMON_ADDRESS".to_owned(), daemon.to_string()));
+        all.push(("AWS_XRAY_CONTEXT_MISSING".to_owned(), "LOG_ERROR".to_owned()));
+    }
     if let Some(levels) = &spec.logs.json {
         all.push(("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()));
         all.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), levels.application.clone()));

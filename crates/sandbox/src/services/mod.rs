@@ -8,3 +8,4 @@ pub mod logs;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sts;
+pub mod xray;

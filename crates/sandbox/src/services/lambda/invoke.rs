@@ -18,6 +18,7 @@ use super::names::{FunctionRef, LATEST};
 use super::permissions::check_principal;
 use super::shown::call_query;
 use super::state::{Build, Version};
+use super::traces;
 use super::{Core, Invocation, Invoked, Principal};
 use crate::aws::{AwsError, Body, Call, Reply};
 use crate::lambda::{Event, JsonLevels, LogSettings, Spec};
@@ -158,18 +159,29 @@ impl Core {
         self.metrics.record(&metrics::began(&target.counted, levels, started));
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
         let function = &target.counted.function;
+        let given = request.trace.as_deref();
         let event = Event {
             request_id: request.request_id.clone(),
             payload,
             invoked_arn: target.invoked_arn.clone(),
-            trace: self.trace(request.trace.as_deref(), function, target.build.settings.tracing == "Active"),
+            trace: self.trace(given, function, target.build.settings.tracing == "Active"),
             client_context: request.client_context,
             now_ms: started.timestamp_millis(),
             fault: self.context.faults.function(&self.context.random, function),
         };
         let spec = self.spec(function, &target.version, &target.build);
+        let sampled = event.sampled().map(|(trace, segment)| (trace.to_owned(), segment.to_owned()));
         let outcome = self.runtime.run(&spec, event).await?;
         drop(slot);
+        if let Some((trace, segment)) = sampled {
+            let told = traces::Told {
+                trace: &trace,
+                segment: &segment,
+                caller: given.and_then(traces::parent),
+                started,
+            };
+            self.tell_xray(&told, &request.request_id, &target, &outcome);
+        }
         let ms = outcome.duration.as_secs_f64() * 1000.0;
         self.metrics.record(&metrics::ended(&target.counted, outcome.failed, ms, started));
         Ok(Invoked {
@@ -238,6 +250,7 @@ impl Core {
             memory: settings.memory,
             timeout: Duration::from_secs(u64::from(settings.timeout)),
             environment: settings.environment.clone(),
+            xray_daemon: self.traces.get().and_then(|xray| xray.daemon()),
             logs: LogSettings {
                 group: settings.log_group(function),
                 json: logging.json.then(|| JsonLevels {
@@ -249,7 +262,7 @@ impl Core {
     }
 
     /// The trace header of an invocation: the caller's decision where there is one; else, for a
-    /// function with active tracing, X-Ray's default rule.
+    /// function with active tracing, X-Ray's default rule. Its parent is the function's own segment.
     fn trace(&self, given: Option<&str>, function: &str, active: bool) -> String {
         let part = |name: &str| {
             let found = given?.split(';').find_map(|part| part.trim().strip_prefix(name))?;
@@ -259,7 +272,7 @@ impl Core {
         let hex = |length| self.context.random.text("0123456789abcdef", length);
         let seconds = self.context.now().timestamp();
         let root = part("Root=").unwrap_or_else(|| format!("1-{seconds:08x}-{}", hex(24)));
-        let parent = part("Parent=").unwrap_or_else(|| hex(16));
+        let parent = hex(16);
         let sampled = match part("Sampled=").as_deref() {
             Some("1") => true,
             Some("0") => false,

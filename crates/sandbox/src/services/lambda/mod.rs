@@ -10,7 +10,7 @@
 //! - `names`, `errors`: what everything is called, and the refusals;
 //! - `state`, `settings` with its `checks`, `code` and its `source`: what is kept; `shown`: how it is given back;
 //! - `functions`, `versions`, `aliases`, `permissions`, `concurrency`, `tags`: the operations;
-//! - `invoke`, `events`, `metrics`: invocations; `trail`: what CloudTrail is told.
+//! - `invoke`, `events`, `metrics`: invocations; `trail`: what CloudTrail is told; `traces`: what X-Ray is.
 
 mod aliases;
 mod checks;
@@ -28,6 +28,7 @@ mod shown;
 mod source;
 mod state;
 mod tags;
+mod traces;
 mod trail;
 mod versions;
 
@@ -54,6 +55,7 @@ use crate::services::cloudtrail::CloudTrail;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::logs::Logs;
 use crate::services::s3::S3;
+use crate::services::xray::XRay;
 
 /// How often idle environments are looked at.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -152,6 +154,7 @@ struct Core {
     metrics: Arc<CloudWatch>,
     trail: OnceLock<Arc<CloudTrail>>,
     objects: OnceLock<Arc<S3>>,
+    traces: OnceLock<Arc<XRay>>,
     /// The second in which each traced function was last sampled.
     sampled: Mutex<HashMap<String, i64>>,
     tasks: TaskTracker,
@@ -199,6 +202,7 @@ impl Lambda {
             admission: Arc::default(),
             trail: OnceLock::new(),
             objects: OnceLock::new(),
+            traces: OnceLock::new(),
             sampled: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
