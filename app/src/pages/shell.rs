@@ -12,10 +12,13 @@ const SELF_REFRESH: &str = "refresh=self";
 pub const FRAGMENT: &str = "/deploys/fragment";
 const ACTIVE: &str = "active";
 
+/// What the logs' page asks for anew every few minutes while it follows.
+const TAIL: &str = "/logs/tail";
+
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
-    (itself && query == Some(SELF_REFRESH)) || (path == FRAGMENT && query != Some(ACTIVE))
+    (itself && query == Some(SELF_REFRESH)) || (path == FRAGMENT && query != Some(ACTIVE)) || path == TAIL
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -147,10 +150,12 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 6] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
+    ("Errors", "/errors", "M8 1.5 15 14H1zM8 6v4M8 11.8v.4"),
+    ("Logs", "/logs", "M2 3h12M2 6.3h8M2 9.7h12M2 13h6"),
     ("Requests", "/requests", "M7 2a5 5 0 1 0 0 10A5 5 0 0 0 7 2zM10.7 10.7 14.5 14.5"),
 ];
 
@@ -235,6 +240,8 @@ mod tests {
             ("/secret/rotate", Some("refresh=self"), false),
             ("/deploys/fragment", None, true),
             ("/deploys/fragment", Some("active"), false),
+            ("/logs/tail", Some("group=function"), true),
+            ("/logs", None, false),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");

@@ -47,6 +47,8 @@ pub struct Limits {
     pub upload_time: Duration,
     /// Uploads at once: each holds its body in memory, for a moment twice.
     pub uploads: usize,
+    /// Streams of events at once: each is a follower of what the portal reads anyway.
+    pub streams: usize,
     /// For the requests under way at a shutdown.
     pub shutdown_time: Duration,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             // At 1.8 Mbit/s.
             upload_time: Duration::from_secs(240),
             uploads: 2,
+            streams: 32,
             shutdown_time: Duration::from_secs(10),
         }
     }

@@ -15,9 +15,11 @@ pub mod commands;
 pub mod config;
 mod confirm;
 mod deploys;
+mod errors;
 mod frame;
 pub mod limits;
 pub mod listen;
+mod logs;
 pub mod password;
 mod requests;
 mod routes;
@@ -36,7 +38,7 @@ use std::time::Duration;
 use model::overview::Overview;
 use model::problem::{Problem, ProblemKind};
 use operations::{Clock, Portal, Random};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use frame::render;
 pub use routes::router;
@@ -68,6 +70,8 @@ pub struct Services {
     limits: Limits,
     turns: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
     public_url: Origin,
     trusted_proxies: u8,
     sandbox: bool,
@@ -127,6 +131,8 @@ impl Services {
             random,
             turns: Arc::new(Semaphore::new(limits.requests)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            stopping: watch::Sender::new(false),
             limits,
             public_url,
             trusted_proxies,
@@ -138,6 +144,11 @@ impl Services {
     /// The bounds.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Ends the streams that are open, and those that are opened from now on: the portal stops.
+    pub fn end_streams(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// Whether this portal takes rollouts from step to step.

@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, deploys, limits, overview, requests, secret, security, sign_in,
-    telemetry, tokens,
+    App, accounts, api, assets, bearer, deploys, errors, limits, logs, overview, requests, secret, security,
+    sign_in, telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -29,6 +29,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(guarded(&app))
         .merge(uploads(&app))
+        .merge(streams(&app))
         .merge(open(&app))
         .layer(axum::middleware::from_fn_with_state(app.clone(), security::headers))
         .layer(from_fn_with_state(app.clone(), telemetry::log_requests))
@@ -74,6 +75,8 @@ fn guarded(app: &App) -> Router<App> {
         .route("/deploys/prune", post(deploys::forms::prune))
         .route("/deploys/integration", post(deploys::forms::integration))
         .route("/deploys/api", post(deploys::forms::api))
+        .route("/errors", get(errors::page))
+        .route("/logs", get(logs::page))
         .route("/requests", get(requests::form))
         .route("/requests/{id}", get(requests::page))
         .route("/api/calls/{name}", post(call))
@@ -107,6 +110,20 @@ fn uploads(app: &App) -> Router<App> {
         .route(UPLOAD_API, post(deploys::upload::api))
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(app.limits.upload_body))
+        .layer(from_fn_with_state(app.clone(), session::guard))
+        .layer(sessions(app))
+        .layer(from_fn_with_state(app.clone(), session::take_back_whole))
+        .layer(from_fn(bearer::alone))
+        .layer(from_fn_with_state(app.clone(), security::same_origin))
+}
+
+/// What is answered for minutes, as it happens. Each has its own bounds ([`logs::tail`]).
+fn streams(app: &App) -> Router<App> {
+    Router::new()
+        .route(crate::pages::logs::TAIL, get(logs::tail::html))
+        .route("/api/v1/logs/tail", get(logs::tail::json))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(RequestBodyLimitLayer::new(app.limits.body))
         .layer(from_fn_with_state(app.clone(), session::guard))
         .layer(sessions(app))
         .layer(from_fn_with_state(app.clone(), session::take_back_whole))

@@ -6,7 +6,7 @@
 //!   `function`, `secret`, `alarms` and `traffic` ask AWS;
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
 //! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
-//! - `logs`: what was written about requests; `lookup`: one request as a whole;
+//! - `logs`: what was written about requests; `lookup`: one request as a whole; `blame`: whose errors are;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm, `kept_by`: many;
 //! - `checks`: what preflights have in common;
 //! - `aws`: the SDK's configuration and its errors in words.
@@ -14,6 +14,7 @@
 mod alarms;
 pub mod audit;
 mod aws;
+mod blame;
 mod checks;
 mod deploy;
 mod function;
@@ -28,6 +29,8 @@ mod rotation;
 mod secret;
 mod traffic;
 
+pub use blame::{Period, blame};
 pub use deploy::Pace;
+pub use logs::tail::{Follower, LinePlace};
 pub use perform::{Operation, authorise};
 pub use portal::{Clock, Portal, PortalConfig, Random};

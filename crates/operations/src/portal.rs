@@ -12,7 +12,7 @@ use crate::audit::Journal;
 use crate::kept::Kept;
 use crate::probe::Probe;
 use crate::rotation::Readings;
-use crate::{alarms, aws, deploy, function, logs, lookup, secret, traffic};
+use crate::{alarms, aws, blame, deploy, function, logs, lookup, secret, traffic};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -49,6 +49,8 @@ pub struct Portal {
     pub(crate) rollouts: Arc<deploy::Memory>,
     pub(crate) places: Kept<logs::places::Places>,
     pub(crate) lookups: lookup::Lookups,
+    pub(crate) periods: blame::Periods,
+    pub(crate) tails: logs::tail::Tails,
     health: Kept<Health>,
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
@@ -100,6 +102,8 @@ impl Portal {
             rollouts: Arc::new(deploy::Memory::new()),
             places: Kept::every(Duration::from_secs(60)),
             lookups: lookup::Lookups::new(),
+            periods: blame::Periods::new(),
+            tails: logs::tail::Tails::default(),
             id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,
