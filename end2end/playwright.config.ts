@@ -15,6 +15,8 @@ const scripted = [
   "api.spec.ts",
   "tokens.spec.ts",
   "requests.spec.ts",
+  "errors.spec.ts",
+  "logs.spec.ts",
 ];
 const narrow = { width: 390, height: 844 };
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use model::problem::ProblemKind;
 use operations::Random;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Body, Certificate, Client, Method, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// The slowest line an upload is waited for, in bytes a second: 2 Mbit/s.
 const SLOWEST_UPLOAD: u64 = 250_000;
+
+/// A stream that is silent for so long is dead: the portal says something every 15 s.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// The largest answer read; the largest there is, an overview, has about 50 kB.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -192,6 +195,28 @@ impl Api {
         }
     }
 
+    /// `GET path` as server-sent events, for as long as they come.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); tried once.
+    pub async fn events(&self, path: &str) -> Result<Events, Stop> {
+        let request = self.http.get(self.at(path)?).header(ACCEPT, "text/event-stream");
+        let sending = request.header(AUTHORIZATION, self.authorization.clone()).send();
+        let response = tokio::time::timeout(LIMIT, sending)
+            .await
+            .map_err(|_| Stop::new(Exit::Unreachable, format!("{} did not answer in time.", self.portal())))?
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        match status {
+            200 => Ok(Events { response, read: Vec::new() }),
+            300..400 => Err(self.elsewhere(&response)),
+            _ => {
+                let body = tokio::time::timeout(LIMIT, response.bytes()).await;
+                Err(refused(status, &body.ok().and_then(Result::ok).unwrap_or_default()))
+            }
+        }
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -269,6 +294,56 @@ impl Api {
         Stop { status: Some(response.status().as_u16()), ..Stop::new(Exit::Unreachable, message) }
             .with_next("Name the portal by the address that people open.")
     }
+}
+
+/// A stream of server-sent events.
+pub struct Events {
+    response: Response,
+    read: Vec<u8>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// What it is called.
+    pub name: String,
+    /// Its id, if it has one.
+    pub id: Option<String>,
+    /// What it says.
+    pub data: String,
+}
+
+impl Events {
+    /// The next one; none when the stream has ended, broken or been silent for too long.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(end) = self.read.windows(2).position(|pair| pair == b"\n\n") {
+                let event = parsed(&String::from_utf8_lossy(&self.read[..end]));
+                self.read.drain(..end + 2);
+                return Some(event);
+            }
+            let piece = tokio::time::timeout(SILENCE, self.response.chunk()).await.ok()?.ok()??;
+            if self.read.len() + piece.len() > LARGEST {
+                return None;
+            }
+            self.read.extend_from_slice(&piece);
+        }
+    }
+}
+
+fn parsed(text: &str) -> Event {
+    let mut event = Event::default();
+    for line in text.lines() {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut event.name),
+            "id" => event.id = Some(value.to_owned()),
+            "data" => event.data.push_str(value),
+            _ => {}
+        }
+    }
+    event
 }
 
 /// Problem details, as far as they are of use here.
@@ -350,5 +425,18 @@ impl HttpBody for Upload {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read() {
+        let event = parsed("event: lines\nid: 1-a\ndata: {\"a\":1}");
+        assert_eq!((event.name.as_str(), event.id.as_deref()), ("lines", Some("1-a")));
+        assert_eq!(event.data, "{\"a\":1}");
+        assert_eq!(parsed(": a comment\nevent:still\ndata").name, "still");
     }
 }

@@ -4,7 +4,7 @@
 //!   [`retry`]: what is tried again, and when;
 //! - [`stop`]: how a command ends, and the exit codes;
 //! - [`output`]: tables for people, JSON for scripts;
-//! - [`health`], [`rotate`], [`deploy`], [`tokens`]: the commands.
+//! - [`health`], [`rotate`], [`deploy`], [`logs`], [`tokens`]: the commands.
 //!
 //! What a command found out goes to standard output, what it tells meanwhile to standard error. It keeps
 //! nothing, and the token comes from the environment or a file, never from an argument, which every user
@@ -14,6 +14,7 @@ pub mod address;
 pub mod api;
 pub mod deploy;
 pub mod health;
+pub mod logs;
 pub mod output;
 pub mod retry;
 pub mod rotate;
@@ -47,6 +48,8 @@ pub enum Command {
     Deploy(Box<deploy::Arguments>),
     /// Go back to the version that had the requests before, at once.
     Rollback(deploy::BackArguments),
+    /// Show lines of a log, or follow it.
+    Logs(logs::Arguments),
     /// Your access tokens.
     Token(tokens::Arguments),
 }
@@ -102,6 +105,10 @@ pub async fn run(command: Command, tools: &Tools) -> ExitCode {
         Command::Rollback(arguments) => {
             let output = arguments.connection.output();
             (output, deploy::back(arguments, tools).await)
+        }
+        Command::Logs(arguments) => {
+            let output = arguments.connection.output();
+            (output, logs::run(arguments, tools).await)
         }
         Command::Token(arguments) => {
             let output = arguments.connection.output();

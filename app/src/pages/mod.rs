@@ -4,6 +4,10 @@
 pub mod charts;
 #[cfg(feature = "ssr")]
 pub mod deploys;
+#[cfg(feature = "ssr")]
+pub mod errors;
+#[cfg(feature = "ssr")]
+pub mod logs;
 pub mod message;
 pub mod overview;
 #[cfg(feature = "ssr")]

@@ -16,13 +16,16 @@ const ACTIVE: &str = "active";
 /// Where pages hear that there is something newer.
 pub const EVENTS: &str = "/events";
 
+/// What the logs' page asks for anew every few minutes while it follows.
+const TAIL: &str = "/logs/tail";
+
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
     let last = query.and_then(|query| query.rsplit('&').next());
     (itself && last == Some(SELF_REFRESH))
         || (path.ends_with(FRAGMENTS) && last != Some(ACTIVE))
-        || path == EVENTS
+        || [EVENTS, TAIL].contains(&path)
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -157,10 +160,12 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str); 7] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Metrics", "/charts", "M2 2v12h12M4.5 10.5l3-3.5 2.5 2 3.5-5"),
+    ("Errors", "/errors", "M8 1.5 15 14H1zM8 6v4M8 11.8v.4"),
     ("Requests", "/requests", "M7 2a5 5 0 1 0 0 10A5 5 0 0 0 7 2zM10.7 10.7 14.5 14.5"),
+    ("Logs", "/logs", "M2 3h12M2 6.3h8M2 9.7h12M2 13h6"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
 ];
@@ -254,6 +259,8 @@ mod tests {
             ("/charts/fragment", Some("range=1h"), true),
             ("/charts/fragment", Some("range=1h&active"), false),
             ("/events", Some("page=charts"), true),
+            ("/logs/tail", Some("group=function"), true),
+            ("/logs", None, false),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");

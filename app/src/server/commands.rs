@@ -151,7 +151,12 @@ async fn serve(clock: Clock, random: Random) -> anyhow::Result<()> {
     let sweeper = tokio::spawn(sweep(accounts));
     let driver = tokio::spawn(drive(App::clone(&app)));
     let limits = app.limits().clone();
-    listen::serve(listener, router(App::clone(&app)), &limits, stop_signal()?).await;
+    let signal = stop_signal()?;
+    let stop = async {
+        signal.await;
+        app.end_streams();
+    };
+    listen::serve(listener, router(App::clone(&app)), &limits, stop).await;
     // Wherever this cuts a rollout: the next portal that looks goes on with it.
     driver.abort();
     sweeper.abort();

@@ -37,10 +37,6 @@ const LIFE: Duration = Duration::from_secs(240);
 /// How long a browser waits before it tries again, in milliseconds.
 const AGAIN: Duration = Duration::from_secs(3);
 
-/// Whether the portal is about to stop; among the extensions of a request.
-#[derive(Debug, Clone)]
-pub struct Stopping(pub watch::Receiver<bool>);
-
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,7 +59,7 @@ struct Stream {
     asked: Asked,
     heard: Option<u64>,
     until: Instant,
-    stopping: Option<watch::Receiver<bool>>,
+    stopping: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -78,7 +74,7 @@ pub async fn listen(
         let problem = Problem::new(ProblemKind::Throttled, "Too many pages listen; this one asks by itself.");
         return Failure::of(&request, &app, problem).into_response();
     };
-    let stopping = request.extensions().get::<Stopping>().map(|stopping| stopping.0.clone());
+    let stopping = app.stopping.subscribe();
     let heard = heard(request.headers());
     let until = Instant::now() + LIFE;
     let state = Stream { app, page: wanted.page, asked, heard, until, stopping, _place: place };
@@ -102,9 +98,7 @@ impl Stream {
     /// The next event; none when the stream ends.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if Instant::now() >= self.until
-                || self.stopping.as_ref().is_some_and(|stopping| *stopping.borrow())
-            {
+            if Instant::now() >= self.until || *self.stopping.borrow() {
                 return None;
             }
             let revision = self.revision().await;
@@ -115,12 +109,7 @@ impl Stream {
                 // The page has just been rendered; what it is told first is only where it stands.
                 return Some(event.event(if first { "here" } else { "newer" }).data("page"));
             }
-            match &mut self.stopping {
-                Some(stopping) => {
-                    let _ = tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await;
-                }
-                None => tokio::time::sleep(LOOK).await,
-            }
+            let _ = tokio::time::timeout(LOOK, self.stopping.wait_for(|stopping| *stopping)).await;
         }
     }
 

@@ -47,7 +47,8 @@ pub struct Limits {
     pub upload_time: Duration,
     /// Uploads at once: each holds its body in memory, for a moment twice.
     pub uploads: usize,
-    /// Pages that hear when there is something newer, at once; others ask by themselves.
+    /// Streams of events at once: followers of a log, and pages that hear when there is something newer;
+    /// other pages ask by themselves.
     pub streams: usize,
     /// For the requests under way at a shutdown.
     pub shutdown_time: Duration,

@@ -17,7 +17,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
-use super::events::Stopping;
 use super::limits::Limits;
 use super::routes::takes_upload;
 
@@ -81,12 +80,10 @@ async fn connection(
     }
     let uploading = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&uploading);
-    let told = Stopping(stopping.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         seen.store(takes_upload(request.uri().path()), Ordering::Relaxed);
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(told.clone());
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });

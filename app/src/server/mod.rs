@@ -16,10 +16,12 @@ pub mod commands;
 pub mod config;
 mod confirm;
 mod deploys;
+mod errors;
 pub mod events;
 mod frame;
 pub mod limits;
 pub mod listen;
+mod logs;
 pub mod meter;
 pub mod password;
 mod prometheus;
@@ -41,7 +43,7 @@ use std::time::Duration;
 use model::overview::Overview;
 use model::problem::{Problem, ProblemKind};
 use operations::{Clock, Portal, Random};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use frame::render;
 pub use routes::router;
@@ -75,6 +77,7 @@ pub struct Services {
     uploads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     figures: prometheus::Figures,
+    stopping: watch::Sender<bool>,
     public_url: Origin,
     trusted_proxies: u8,
     sandbox: bool,
@@ -136,6 +139,7 @@ impl Services {
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             streams: Arc::new(Semaphore::new(limits.streams)),
             figures: prometheus::Figures::new(),
+            stopping: watch::Sender::new(false),
             limits,
             public_url,
             trusted_proxies,
@@ -147,6 +151,11 @@ impl Services {
     /// The bounds.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Ends the streams that are open, and those that are opened from now on: the portal stops.
+    pub fn end_streams(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// Whether this portal takes rollouts from step to step.

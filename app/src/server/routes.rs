@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, charts, deploys, events, limits, overview, prometheus, requests,
-    secret, security, sign_in, telemetry, tokens,
+    App, accounts, api, assets, bearer, charts, deploys, errors, events, limits, logs, overview, prometheus,
+    requests, secret, security, sign_in, telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -80,6 +80,8 @@ fn guarded(app: &App) -> Router<App> {
         .route("/deploys/prune", post(deploys::forms::prune))
         .route("/deploys/integration", post(deploys::forms::integration))
         .route("/deploys/api", post(deploys::forms::api))
+        .route("/errors", get(errors::page))
+        .route("/logs", get(logs::page))
         .route("/requests", get(requests::form))
         .route("/requests/{id}", get(requests::page))
         .route("/api/calls/{name}", post(call))
@@ -121,12 +123,15 @@ fn uploads(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), security::same_origin))
 }
 
-/// What stays open: neither a body in memory nor a place among the requests at work, but bounds of its own.
+/// What is answered for minutes, as it happens: neither a body in memory nor a place among the requests at
+/// work, but bounds of its own ([`logs::tail`], [`events`]).
 fn streams(app: &App) -> Router<App> {
     Router::new()
         .route("/events", get(events::listen))
+        .route(crate::pages::logs::TAIL, get(logs::tail::html))
+        .route("/api/v1/logs/tail", get(logs::tail::json))
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(0))
+        .layer(RequestBodyLimitLayer::new(app.limits.body))
         .layer(from_fn_with_state(app.clone(), session::guard))
         .layer(sessions(app))
         .layer(from_fn_with_state(app.clone(), session::take_back_whole))

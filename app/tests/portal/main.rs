@@ -8,6 +8,7 @@ mod client;
 mod confirming;
 mod deploys;
 mod guard;
+mod logs;
 mod metrics;
 mod objects;
 mod process;
@@ -29,7 +30,7 @@ use app::server::accounts::Accounts;
 use app::server::audit::Journal;
 use app::server::limits::Limits;
 use app::server::meter::Meter;
-use app::server::{Parts, Services, router};
+use app::server::{App, Parts, Services, router};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -52,6 +53,7 @@ const COOKIE: &str = "__Host-lockkeeper";
 /// A portal over a folder of its own, with a clock that stands still.
 struct TestPortal {
     router: Router,
+    app: App,
     accounts: Accounts,
     now: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
@@ -135,7 +137,7 @@ impl TestPortal {
             drive_rollouts: false,
         })
         .unwrap();
-        Self { router: router(app), accounts, now, _folder: folder }
+        Self { router: router(App::clone(&app)), app, accounts, now, _folder: folder }
     }
 
     fn advance(&self, ms: i64) {

@@ -11,12 +11,15 @@
 //! - [`check`]: what is looked at before an operation begins;
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
 //! - [`logs`], [`lookup`]: what was written about requests, and one request as a whole;
+//!   [`log_filter`]: which lines are wanted; [`blame`]: whose errors are;
 //! - [`people`]: who does something, and what they may; [`tokens`]: what scripts show for it.
 
+pub mod blame;
 pub mod check;
 pub mod courses;
 pub mod deploy;
 pub mod learning;
+pub mod log_filter;
 pub mod logs;
 pub mod lookup;
 pub mod metrics;

@@ -7,7 +7,7 @@
 //! - [`metrics`]: figures from CloudWatch, for all pages together;
 //! - [`audit`], `perform`: the one way in for every change, and the record of it;
 //! - `rotation`: the secret's rotation; `deploy`: new code and how it gets its requests;
-//! - `logs`: what was written about requests; `lookup`: one request as a whole;
+//! - `logs`: what was written about requests; `lookup`: one request as a whole; `blame`: whose errors are;
 //! - `kept`: a reading that is shared between callers and read again in its own rhythm, `kept_by`: many;
 //! - `checks`: what preflights have in common;
 //! - `aws`: the SDK's configuration and its errors in words.
@@ -15,6 +15,7 @@
 mod alarms;
 pub mod audit;
 mod aws;
+mod blame;
 mod checks;
 mod deploy;
 mod function;
@@ -29,6 +30,8 @@ pub mod probe;
 mod rotation;
 mod secret;
 
+pub use blame::{Period, blame};
 pub use deploy::Pace;
+pub use logs::tail::{Follower, LinePlace};
 pub use perform::{Operation, authorise};
 pub use portal::{Clock, MetricsConfig, Portal, PortalConfig, Random};

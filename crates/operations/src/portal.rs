@@ -14,7 +14,7 @@ use crate::metrics::meter::Meter;
 use crate::metrics::{self, overview_traffic};
 use crate::probe::Probe;
 use crate::rotation::Readings;
-use crate::{alarms, aws, deploy, function, logs, lookup, secret};
+use crate::{alarms, aws, blame, deploy, function, logs, lookup, secret};
 
 /// Where the portal reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -63,6 +63,8 @@ pub struct Portal {
     pub(crate) rollouts: Arc<deploy::Memory>,
     pub(crate) places: Kept<logs::places::Places>,
     pub(crate) lookups: lookup::Lookups,
+    pub(crate) periods: blame::Periods,
+    pub(crate) tails: logs::tail::Tails,
     health: Kept<Health>,
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
@@ -126,6 +128,8 @@ impl Portal {
             rollouts: Arc::new(deploy::Memory::new()),
             places: Kept::every(Duration::from_secs(60)),
             lookups: lookup::Lookups::new(),
+            periods: blame::Periods::new(),
+            tails: logs::tail::Tails::default(),
             id: hex::<4>(&config.random),
             random: config.random,
             journal: config.journal,

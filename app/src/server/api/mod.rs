@@ -3,6 +3,8 @@
 //! details (RFC 9457).
 
 mod deploys;
+mod errors;
+mod logs;
 mod metrics;
 mod overview;
 mod requests;
@@ -32,6 +34,8 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/deploys/{id}/promote", post(deploys::promote))
         .route("/api/v1/deploys/{id}/requests", post(deploys::requests))
         .route("/api/v1/confirmation", post(secret::confirm))
+        .route("/api/v1/errors", get(errors::get))
+        .route("/api/v1/logs", get(logs::get))
         .route("/api/v1/requests/{id}", get(requests::get))
         .route("/api/v1/secret", get(secret::get))
         .route("/api/v1/secret/rotations", post(secret::rotate))

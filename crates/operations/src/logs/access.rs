@@ -55,6 +55,14 @@ impl Format {
         Self { head, parts: parts.collect() }
     }
 
+    /// What stands right before a variable, at most its last 40 characters.
+    pub(crate) fn before(&self, variable: &str) -> Option<&str> {
+        let at = self.parts.iter().position(|(name, _)| name == variable)?;
+        let before = at.checked_sub(1).map_or(self.head.as_str(), |at| &self.parts[at].1);
+        let from = before.char_indices().rev().take(40).last().map_or(0, |(at, _)| at);
+        Some(&before[from..])
+    }
+
     /// Whether lines have a variable.
     pub(crate) fn has(&self, variable: &str) -> bool {
         self.parts.iter().any(|(name, _)| canonical(name) == variable)
@@ -233,5 +241,13 @@ mod tests {
         assert!(read.fits);
         assert_eq!((read.status, read.integration_latency_ms), (Some(404), Some(7.0)));
         assert!(format.has("integration.latency") && !format.has("integration.requestId"));
+    }
+
+    #[test]
+    fn what_stands_before_a_variable_is_found() {
+        let format = Format::new(FORMAT);
+        assert_eq!(format.before("status"), Some(r#"","status":""#));
+        assert_eq!(format.before("requestId"), Some(r#"{"requestId":""#));
+        assert_eq!(format.before("nothing"), None);
     }
 }

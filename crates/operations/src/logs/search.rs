@@ -8,6 +8,9 @@ use model::time::Timestamp;
 
 use crate::aws::problem;
 
+/// AWS: so many lines are on a page.
+const MOST_OF_A_PAGE: i32 = 10_000;
+
 /// What to search, and how far.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
@@ -36,6 +39,8 @@ pub(crate) struct Found {
     pub(crate) lines: Vec<LogLine>,
     /// Whether all of the time was searched.
     pub(crate) whole: bool,
+    /// The time of the last line that was looked at, wanted or not.
+    pub(crate) reached: Option<Timestamp>,
 }
 
 /// Searches.
@@ -43,15 +48,29 @@ pub(crate) struct Found {
 /// # Errors
 /// What AWS says; a log group that does not exist is `NotFound`.
 pub(crate) async fn search(logs: &Client, search: &Search) -> Result<Found, Problem> {
+    search_for(logs, search, |_| true).await
+}
+
+/// The same for lines that the pattern alone does not tell from others.
+///
+/// # Errors
+/// As [`search`].
+pub(crate) async fn search_for(
+    logs: &Client,
+    search: &Search,
+    wanted: impl Fn(&LogLine) -> bool,
+) -> Result<Found, Problem> {
     let mut found = Found::default();
     let mut next = None;
+    // More than are wanted of them, as not all may be.
+    let limit = i32::try_from(search.lines).unwrap_or(MOST_OF_A_PAGE).clamp(2_000, MOST_OF_A_PAGE);
     for _ in 0..search.pages {
         let mut request = logs
             .filter_log_events()
             .log_group_name(&search.group)
             .start_time(search.from.0.max(0))
             .end_time(search.to.0.max(0))
-            .limit(i32::try_from(search.lines - found.lines.len()).unwrap_or(10_000).clamp(1, 10_000))
+            .limit(limit)
             .set_next_token(next);
         if !search.pattern.is_empty() {
             request = request.filter_pattern(&search.pattern);
@@ -66,12 +85,20 @@ pub(crate) async fn search(logs: &Client, search: &Search) -> Result<Found, Prob
             problem(&format!("search the log group {}", search.group), "logs:FilterLogEvents", &error)
         })?;
         for event in page.events.unwrap_or_default() {
-            found.lines.push(LogLine {
+            let line = LogLine {
                 at: Timestamp(event.timestamp.unwrap_or_default()),
                 stream: event.log_stream_name.unwrap_or_default(),
                 id: event.event_id.unwrap_or_default(),
                 text: event.message.unwrap_or_default(),
-            });
+            };
+            if found.lines.len() == search.lines {
+                // The page has more than is taken of it.
+                return Ok(found);
+            }
+            found.reached = Some(line.at);
+            if wanted(&line) {
+                found.lines.push(line);
+            }
         }
         next = page.next_token;
         if next.is_none() {
@@ -82,7 +109,6 @@ pub(crate) async fn search(logs: &Client, search: &Search) -> Result<Found, Prob
             break;
         }
     }
-    found.lines.truncate(search.lines);
     Ok(found)
 }
 

@@ -114,6 +114,13 @@ impl Portal {
         detail::read(self.clients.secrets.clone(), self.shared_stack(), self.now()).await
     }
 
+    /// The rotation function's log group, where there is one that can be read.
+    pub(crate) async fn rotation_log_group(&self) -> Option<String> {
+        let secret = self.secret_reading().await.value?;
+        let function = self.function_reading(Some(&secret), Wait::Briefly).await;
+        function.value.flatten().map(|function| function.log_group)
+    }
+
     /// Whether a rotation would go through, looked at now.
     pub(super) async fn preflight_of(&self, secret: SecretDetail) -> Preflight {
         self.readings.redeploy.forget();

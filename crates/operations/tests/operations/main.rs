@@ -4,6 +4,8 @@
 
 mod deploy;
 mod deploy_faults;
+mod errors;
+mod logs;
 mod lookup;
 mod metrics;
 mod overview;
