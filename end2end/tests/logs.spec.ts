@@ -2,6 +2,7 @@ import { environment } from "../support/environment.js";
 import { awake, expect, expectAccessible, expectNoSidewaysScroll, test } from "../support/portal.js";
 
 test("lines are searched for, and each leads back to itself", async ({ overview: page, request }) => {
+  test.setTimeout(90_000);
   await request.get(`${environment.api}/courses/no-course-of-that-name`);
   await expect(async () => {
     await page.goto("/logs?text=no-course-of-that-name&group=access");
@@ -20,7 +21,8 @@ test("lines are searched for, and each leads back to itself", async ({ overview:
 });
 
 test("what is written is followed, paused and followed on", async ({ overview: page, request }) => {
-  await page.goto("/logs?group=access");
+  test.setTimeout(90_000);
+  await page.goto("/logs?group=access&text=followed-");
   await awake(page);
   await page.getByRole("button", { name: "Follow" }).press("Enter");
   await expect(page.getByText("Following", { exact: true })).toBeVisible();

@@ -2,6 +2,7 @@ import { environment } from "../support/environment.js";
 import { awake, expect, expectAccessible, expectNoSidewaysScroll, region, test } from "../support/portal.js";
 
 test("a request is looked up by the id its caller got, from the keyboard", async ({ overview: page, request }) => {
+  test.setTimeout(90_000);
   const answer = await request.get(`${environment.api}/courses`);
   const id = answer.headers()["apigw-requestid"] ?? "";
   expect(id).not.toBe("");

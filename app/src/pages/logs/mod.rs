@@ -91,7 +91,7 @@ impl LogsScreen {
                 </header>
                 <div class="card__body">
                     <p class="hint" data-tail="note" hidden></p>
-                    <ol class="lines" data-tail="lines" aria-label="Lines, the newest last" tabindex="0"></ol>
+                    <ol class="log-lines" data-tail="lines" aria-label="Lines, the newest last" tabindex="0"></ol>
                 </div>
             </section>
             {match found {
@@ -175,7 +175,7 @@ fn lines(page: LogPage, filter: &LogFilter) -> AnyView {
         <section class="card" aria-label="Found lines">
             <div class="card__body">
                 <p class="hint">{said}" "<code>{place}</code>{format!(", {} to {}", words::utc(from), words::utc(to))}</p>
-                <ol class="lines">{lines.collect_view()}</ol>
+                <ol class="log-lines">{lines.collect_view()}</ol>
                 {older}
             </div>
         </section>
@@ -199,7 +199,7 @@ fn surroundings(place: LogPlace, group: LogGroup) -> AnyView {
         <section class="card" aria-label="The line and what stands around it">
             <div class="card__body">
                 <p class="hint">"The oldest first. "<code>{place}</code>" \u{b7} "<a href=format!("#line-{meant}")>"To the line"</a></p>
-                <ol class="lines">{rows.collect_view()}</ol>
+                <ol class="log-lines">{rows.collect_view()}</ol>
             </div>
         </section>
     }

@@ -59,7 +59,8 @@ fn summary(lookup: &Lookup) -> AnyView {
     let sql = request.sql_ms.map(|ms| {
         let (trips, connects) = (request.sql_round_trips.unwrap_or(0), request.sql_connects.unwrap_or(0));
         let connects = if connects == 0 { String::new() } else { format!(", {connects} connections tried") };
-        format!("{} in {trips} exchanges{connects}", words::millis(ms))
+        let exchanges = if trips == 1 { "exchange" } else { "exchanges" };
+        format!("{} in {trips} {exchanges}{connects}", words::millis(ms))
     });
     let id = |id: &Option<String>| match id {
         Some(id) => {
@@ -173,7 +174,7 @@ fn show_access(record: AccessRecord) -> AnyView {
         {(!fits).then(|| view! {
             <p class="hint">"The line has not the form of the stage's format: it is read by the usual names."</p>
         })}
-        <ol class="lines"><Line line/></ol>
+        <ol class="log-lines"><Line line/></ol>
     }
     .into_any()
 }
@@ -182,7 +183,7 @@ fn show_function(record: FunctionRecord) -> AnyView {
     let count = record.lines.len();
     let lines = record.lines.into_iter().map(|line| view! { <Line line/> });
     view! {
-        <ol class="lines">{lines.collect_view()}</ol>
+        <ol class="log-lines">{lines.collect_view()}</ol>
         {record.cut.then(|| view! { <p class="hint">{format!("The first {count} lines; there are more.")}</p> })}
     }
     .into_any()
@@ -195,7 +196,7 @@ fn show_trace(trace: Trace) -> AnyView {
         let depth = span.depth.min(4);
         view! {
             <li class=format!("span span--{depth}")>
-                {span.name}{origin}": "{took}
+                {format!("{}{origin}: {took}", span.name)}
                 {span.failed.then(|| view! { " "<strong class="failed">"failed"</strong> })}
             </li>
         }
