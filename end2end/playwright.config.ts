@@ -17,6 +17,7 @@ const scripted = [
   "requests.spec.ts",
   "errors.spec.ts",
   "logs.spec.ts",
+  "charts.spec.ts",
 ];
 const narrow = { width: 390, height: 844 };
 
@@ -52,7 +53,7 @@ export default defineConfig({
   projects: [
     { name: "desktop", testMatch: scripted },
     { name: "phone", testMatch: ["sign-in.spec.ts", "overview.spec.ts", "tokens.spec.ts"], use: { viewport: narrow, hasTouch: true } },
-    { name: "no-javascript", testMatch: ["no-javascript.spec.ts", "tokens.spec.ts"], use: { javaScriptEnabled: false } },
+    { name: "no-javascript", testMatch: ["no-javascript.spec.ts", "charts-no-javascript.spec.ts", "tokens.spec.ts"], use: { javaScriptEnabled: false } },
     { name: "secret", testMatch: "secret.spec.ts", dependencies: ["desktop", "phone", "no-javascript"] },
     {
       name: "secret-no-javascript",

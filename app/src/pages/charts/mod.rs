@@ -16,7 +16,7 @@ mod tests;
 mod times;
 
 use leptos::prelude::*;
-use model::metrics::{Figures, MetricsPage, Name};
+use model::metrics::{Figures, MetricsPage, Name, Window};
 use model::overview::Reading;
 use model::problem::Problem;
 
@@ -70,7 +70,8 @@ impl MetricsScreen {
     /// As a page.
     pub fn view(self) -> impl IntoView + use<> {
         let Self { page, address, refused, problem } = self;
-        let window = page.figures.value.as_ref().map(|figures| figures.window);
+        let read = page.figures.value.as_ref().map(|figures| figures.window);
+        let window = read.or_else(|| Window::of(page.range, page.now).ok());
         let bar = picker::bar(&address, window, &page.versions, page.now, refused.as_ref());
         let field = refused.as_ref().map(|refused| match refused.wrong.field {
             "to" => "range-to",
