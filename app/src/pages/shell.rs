@@ -16,13 +16,17 @@ const ACTIVE: &str = "active";
 /// Where pages hear that there is something newer.
 pub const EVENTS: &str = "/events";
 
+/// Whether it is no page that is asked for, but what stands in one: its script asks, in the background.
+pub fn is_asked_by_script(path: &str) -> bool {
+    path.ends_with(FRAGMENTS) || path == EVENTS
+}
+
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
     let last = query.and_then(|query| query.rsplit('&').next());
     (itself && last == Some(SELF_REFRESH))
-        || (path.ends_with(FRAGMENTS) && last != Some(ACTIVE))
-        || path == EVENTS
+        || (is_asked_by_script(path) && (last != Some(ACTIVE) || path == EVENTS))
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -241,10 +245,14 @@ mod tests {
             ("/", Some("refresh=self"), true),
             ("/secret", Some("refresh=self"), true),
             ("/secret", None, false),
-            ("/secret", Some("rotation=1&refresh=self"), false),
+            ("/secret", Some("rotation=1&refresh=self"), true),
             ("/secret/rotate", Some("refresh=self"), false),
             ("/deploys/fragment", None, true),
             ("/deploys/fragment", Some("active"), false),
+            ("/secret/fragment", Some("rotation=1"), true),
+            ("/secret/fragment", Some("rotation=1&active"), false),
+            ("/events", Some("page=secret"), true),
+            ("/events", Some("page=secret&active"), true),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");
