@@ -32,7 +32,11 @@ test("a rotation is watched to its end, and the page is accessible", async ({ ov
   await page.getByRole("button", { name: "Rotate now" }).click();
   await expect(page).toHaveURL(/\/secret\?rotation=[0-9a-f]{32}-admin/);
   const rotation = region(page, "Rotation");
+  // Nothing is loaded anew: what stands here changes by itself, and the address says which rotation.
+  await page.evaluate(() => Object.assign(window, { here: true }));
   await expect(rotation).toContainText("Rotation is done", ROTATED);
+  expect(await page.evaluate(() => "here" in window)).toBe(true);
+  await expect(page.locator("#live")).toHaveAttribute("data-from", /\/secret\/fragment\?rotation=[0-9a-f]{32}-admin$/);
   for (const step of ["createSecret", "setSecret", "testSecret", "finishSecret"]) {
     await expect(rotation.getByText(step, { exact: true })).toBeVisible();
   }
@@ -44,6 +48,34 @@ test("a rotation is watched to its end, and the page is accessible", async ({ ov
   await expectAccessible(page);
   await page.setViewportSize({ width: 390, height: 844 });
   await expectNoSidewaysScroll(page);
+});
+
+test("the page refreshes itself: ages count on, and focus, folds and what was typed stay", async ({ overview: page }) => {
+  test.setTimeout(90_000);
+  await open(page);
+  const id = page.locator('form[action="/secret/rotate"] input[name="id"]');
+  const first = await id.inputValue();
+  const versions = region(page, "Versions");
+  await versions.locator("details.id").first().locator("summary").click();
+  const expression = page.getByLabel("Expression");
+  await expression.fill("rate(8 days)");
+  const window_ = page.getByLabel(/^Window in hours/);
+  await window_.focus();
+  const read = versions.locator(".card__age time");
+  const before = await read.getAttribute("datetime");
+  await expect(read).not.toHaveAttribute("datetime", before ?? "", { timeout: 30_000 });
+  await expect(window_).toBeFocused();
+  await expect(expression).toHaveValue("rate(8 days)");
+  await expect(versions.locator("details.id").first()).toHaveAttribute("open", "");
+  // What is sent twice begins one rotation.
+  await expect(id).toHaveValue(first);
+  // Nothing is asked for, and ages count on all the same.
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByText("Refreshing is paused.")).toBeVisible();
+  await expect(read).toHaveText(/^[4-9] s ago$/, { timeout: 15_000 });
+  await page.getByRole("link", { name: "Refresh" }).click();
+  await expect(page.getByText("Refreshing is paused.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Go on" })).toBeVisible();
 });
 
 test("what is in the way is red, says what to do, and turns green again", async ({ overview: page, request }) => {
@@ -78,8 +110,27 @@ test("a failing step is named, and a repair puts all right", async ({ overview: 
     await expect(repair.getByRole("button", { name: "Repair" })).toBeVisible({ timeout: 2_000 });
   }).toPass({ timeout: 60_000 });
   await expect(repair).toContainText("AWSPENDING");
+  await awake(page);
+  await repair.getByLabel("The secret's name").fill("something else");
+  // The plan stays as it was shown. Asked about another one, the server says so in place of the button.
+  await page.route("**/secret/fragment?plan=*", (route) =>
+    route.continue({ url: route.request().url().replace(/plan=[0-9a-f]+/, "plan=00") }),
+  );
+  await page.getByRole("link", { name: "Refresh" }).click();
+  await expect(repair).toContainText("Things have changed since this plan was shown");
+  await expect(repair.getByRole("button", { name: "Repair" })).toHaveCount(0);
+  await expect(repair).toContainText("AWSPENDING");
+  await expect(repair.getByLabel("The secret's name")).toHaveValue("something else");
+  await page.unrouteAll();
+  await page.goto("/secret");
   await repair.getByLabel("The secret's name").fill("something else");
   await repair.getByRole("button", { name: "Repair" }).click();
+  await expect(region(page, "Repair")).toContainText("not the secret's name");
+  await awake(page);
+  // Why it was refused has to be read: it is still there when the page has refreshed itself.
+  const read = region(page, "Versions").locator(".card__age time");
+  const before = await read.getAttribute("datetime");
+  await expect(read).not.toHaveAttribute("datetime", before ?? "", { timeout: 30_000 });
   await expect(region(page, "Repair")).toContainText("not the secret's name");
   await repair.getByLabel("The secret's name").fill("learninghub/sqlserver");
   await repair.getByRole("button", { name: "Repair" }).click();

@@ -5,7 +5,6 @@
 //! and nothing that is not a POST of JSON from the portal's own pages.
 
 pub mod overview;
-pub mod secret;
 
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
 use leptos::server_fn::codec::Post;

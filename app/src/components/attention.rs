@@ -1,5 +1,6 @@
 //! What has to be looked at on a page: one bar above everything else.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 use model::overview::Reading;
 
@@ -53,8 +54,8 @@ pub fn Attention(
         view! { <li><a href=matter.region>{matter.words}</a></li> }
     });
     let headline = match link {
-        Some(region) => view! { <a href=region>{headline}</a> }.into_any(),
-        None => headline.into_any(),
+        Some(region) => Either::Left(view! { <a href=region>{headline}</a> }),
+        None => Either::Right(headline),
     };
     view! {
         <div class=format!("attention attention--{}", tone.name()) role="status">

@@ -1,5 +1,6 @@
 //! A region of a page, and how a reading's age and problem are shown in it.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 use model::overview::Reading;
 use model::problem::Problem;
@@ -31,7 +32,7 @@ impl<T> From<&Reading<T>> for Freshness {
 
 /// A region with a heading; below it the problem, if any, the content, and how old that is.
 #[component]
-pub fn Card(
+pub fn Card<C>(
     /// The region's id, for links to it.
     id: &'static str,
     /// The heading.
@@ -42,8 +43,12 @@ pub fn Card(
     #[prop(into)]
     now: Signal<Timestamp>,
     /// The content.
-    children: Children,
-) -> impl IntoView {
+    children: TypedChildren<C>,
+) -> impl IntoView
+where
+    C: IntoView + 'static,
+{
+    let children = children.into_inner();
     let Freshness { at, problem, has_value } = freshness;
     let stale = problem.is_some() && has_value;
     let verb = if has_value { "read " } else { "tried " };
@@ -65,12 +70,13 @@ pub fn Card(
 }
 
 /// A reading's value, or nothing to show.
-pub fn value_or_none<T, V>(reading: Reading<T>, show: impl FnOnce(T) -> V) -> AnyView
+pub fn value_or_none<T, V, F>(reading: Reading<T>, show: F) -> Either<V, impl IntoView + use<T, V, F>>
 where
     V: IntoView + Send + 'static,
+    F: FnOnce(T) -> V,
 {
     match reading.value {
-        Some(value) => show(value).into_any(),
-        None => view! { <p class="empty">"Nothing has been read yet."</p> }.into_any(),
+        Some(value) => Either::Left(show(value)),
+        None => Either::Right(view! { <p class="empty">"Nothing has been read yet."</p> }),
     }
 }

@@ -4,21 +4,29 @@ use leptos::prelude::*;
 
 /// The list around [`Fact`]s.
 #[component]
-pub fn Facts(
+pub fn Facts<C>(
     /// The facts.
-    children: Children,
-) -> impl IntoView {
+    children: TypedChildren<C>,
+) -> impl IntoView
+where
+    C: IntoView + 'static,
+{
+    let children = children.into_inner();
     view! { <dl class="facts">{children()}</dl> }
 }
 
 /// A name and its value.
 #[component]
-pub fn Fact(
+pub fn Fact<C>(
     /// The name.
     name: &'static str,
     /// The value.
-    children: Children,
-) -> impl IntoView {
+    children: TypedChildren<C>,
+) -> impl IntoView
+where
+    C: IntoView + 'static,
+{
+    let children = children.into_inner();
     view! {
         <div class="facts__row">
             <dt>{name}</dt>

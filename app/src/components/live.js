@@ -60,7 +60,9 @@ function morph(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  if (held(old)) return;
+  // What is said of refreshing is this script's.
+  if ("refresh" in old.dataset) return;
+  if (held(old)) return follow(old, fresh);
   // Whether something is open is the person's affair.
   const own = (name) => name === "open" || name === "autofocus";
   for (const { name } of [...old.attributes]) {
@@ -72,8 +74,8 @@ function morph(old, fresh) {
   let at = old.firstChild;
   for (const node of [...fresh.childNodes]) {
     // What has a name is found again behind what has gone.
-    let same = node.id ? at : null;
-    while (same && same.id !== node.id) same = same.nextSibling;
+    let same = idOf(node) ? at : null;
+    while (same && idOf(same) !== idOf(node)) same = same.nextSibling;
     while (same && at !== same) at = dropped(at);
     if (at && alike(at, node)) {
       const after = at.nextSibling;
@@ -91,14 +93,27 @@ function dropped(node) {
 }
 
 function alike(one, other) {
-  return one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id ?? "") === (other.id ?? "");
+  return one.nodeType === other.nodeType && one.nodeName === other.nodeName && idOf(one) === idOf(other);
 }
 
-// A form that somebody is at: the focus is in it, or a password.
+// The attribute: of a form with a field named "id" the property is that field.
+const idOf = (node) => (node.nodeType === Node.ELEMENT_NODE && node.getAttribute("id")) || "";
+
+// A form that somebody is at: the focus is in it, a password, or what was wrong with it.
 function held(element) {
-  if (!element.hasAttribute("data-hold")) return false;
+  const { hold } = element.dataset;
+  if (hold === undefined || hold === "always") return hold === "always";
   const typed = [...element.querySelectorAll("input")].some((input) => input.type === "password" && input.value);
-  return typed || element.contains(document.activeElement);
+  return typed || element.contains(document.activeElement) || element.querySelector("[role=alert]") !== null;
+}
+
+// What is held stays but for these parts; one that comes only once stays from then on.
+function follow(old, fresh) {
+  for (const part of old.querySelectorAll("[data-follow]")) {
+    const newer = fresh.querySelector(`#${part.id}`);
+    const stays = part.dataset.follow === "once" && part.firstElementChild;
+    if (newer && !stays) morph(part, newer);
+  }
 }
 
 function say(words, signIn) {
@@ -112,7 +127,8 @@ function say(words, signIn) {
   notice.append(words);
   if (signIn) {
     const link = document.createElement("a");
-    link.href = `/sign-in?notice=session-over&next=${encodeURIComponent(location.pathname + location.search)}`;
+    // Not where the page is: that may be a form's address.
+    link.href = `/sign-in?notice=session-over&next=${encodeURIComponent(part("now").getAttribute("href"))}`;
     link.textContent = "Sign in again";
     notice.append(" ", link);
   }
@@ -123,6 +139,28 @@ function showAge() {
   const seconds = Math.max(0, Math.floor((Date.now() - received) / 1000));
   const age = seconds < 1 ? "now" : seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
   part("age").textContent = `As of ${age}`;
+  if (!root.dataset.now) return;
+  const now = Number(root.dataset.now) + Math.max(0, Date.now() - received);
+  for (const time of root.querySelectorAll("time.age")) {
+    const words = ago(Date.parse(time.dateTime), now);
+    if (time.firstChild.data !== words) time.firstChild.data = words;
+  }
+}
+
+// As the server writes ages (`age.rs`, `time.rs`).
+function ago(at, now) {
+  const seconds = Math.floor(Math.abs(now - at) / 1000);
+  if (at > now + 5000) return `in ${inWords(seconds)}`;
+  return at >= now || seconds < 1 ? "now" : `${inWords(seconds)} ago`;
+}
+
+function inWords(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const [hours, minutes] = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const pair = (large, unit, small, less) => `${large} ${unit}${small ? ` ${small} ${less}` : ""}`;
+  if (days) return pair(days, "d", hours, "h");
+  if (hours) return pair(hours, "h", minutes, "min");
+  return minutes ? `${minutes} min` : `${seconds} s`;
 }
 
 part("pause").addEventListener("click", () => {

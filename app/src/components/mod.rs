@@ -5,7 +5,7 @@
 //! - [`status`]: a verdict, as shape, colour and word at once;
 //! - [`card`]: a region with heading, content and age;
 //! - [`checks`]: what was looked at before an operation;
-//! - [`live`]: keeps an island fresh, `refresh` a page without islands; [`age`]: how old something is;
+//! - [`live`]: keeps an island fresh, `refresh` a page without one; [`age`]: how old something is;
 //! - [`attention`]: what has to be looked at;
 //! - [`notice`]: something to be told, a [`Problem`](model::problem::Problem) above all;
 //! - [`figure`]: a number with its name; [`sparkline`]: its last hour;

@@ -1,4 +1,5 @@
-//! The screens, one module each, and the frame around them ([`shell`]).
+//! The screens, one module each, and the frame around them (`shell`). Only the overview is in the browser's
+//! program.
 
 #[cfg(feature = "ssr")]
 pub mod charts;
@@ -8,11 +9,16 @@ pub mod deploys;
 pub mod errors;
 #[cfg(feature = "ssr")]
 pub mod logs;
+#[cfg(feature = "ssr")]
 pub mod message;
 pub mod overview;
 #[cfg(feature = "ssr")]
 pub mod requests;
+#[cfg(feature = "ssr")]
 pub mod secret;
+#[cfg(feature = "ssr")]
 pub mod shell;
+#[cfg(feature = "ssr")]
 pub mod sign_in;
+#[cfg(feature = "ssr")]
 pub mod tokens;

@@ -19,13 +19,18 @@ pub const EVENTS: &str = "/events";
 /// What the logs' page asks for anew every few minutes while it follows.
 const TAIL: &str = "/logs/tail";
 
+/// Whether it is no page that is asked for, but what stands in one: its script asks, in the background.
+pub fn is_asked_by_script(path: &str) -> bool {
+    path.ends_with(FRAGMENTS) || path == EVENTS
+}
+
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
     let last = query.and_then(|query| query.rsplit('&').next());
     (itself && last == Some(SELF_REFRESH))
-        || (path.ends_with(FRAGMENTS) && last != Some(ACTIVE))
-        || [EVENTS, TAIL].contains(&path)
+        || (is_asked_by_script(path) && (last != Some(ACTIVE) || path == EVENTS))
+        || path == TAIL
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -261,6 +266,10 @@ mod tests {
             ("/events", Some("page=charts"), true),
             ("/logs/tail", Some("group=function"), true),
             ("/logs", None, false),
+            ("/secret/fragment", Some("rotation=1"), true),
+            ("/secret/fragment", Some("rotation=1&active"), false),
+            ("/events", Some("page=secret"), true),
+            ("/events", Some("page=secret&active"), true),
         ];
         for (path, query, expected) in table {
             assert_eq!(refreshes_itself(path, query), expected, "{path} {query:?}");

@@ -26,10 +26,14 @@ use tokio::time::Instant;
 
 use super::App;
 use super::answer::Failure;
+use super::secret::secret_page;
 use crate::pages::charts::address::Asked;
+use crate::pages::secret::running;
 
 /// How often a stream looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often where nothing is under way and looking costs a question to AWS each time.
+const LOOK_SELDOM: Duration = Duration::from_secs(5);
 /// How often something is sent where nothing is new, so that a proxy lets the connection be.
 const BEAT: Duration = Duration::from_secs(15);
 /// How long a stream lives; the browser then begins another. Shorter than a connection's life.
@@ -45,17 +49,20 @@ pub enum Page {
     Deploys,
     /// The metrics page, with what its address says.
     Charts,
+    /// The secret's page, with the rotation that its address names.
+    Secret,
 }
 
 /// What stands behind `?`.
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
     page: Page,
+    rotation: Option<String>,
 }
 
 struct Stream {
     app: App,
-    page: Page,
+    wanted: Wanted,
     asked: Asked,
     heard: Option<u64>,
     until: Instant,
@@ -63,7 +70,7 @@ struct Stream {
     _place: OwnedSemaphorePermit,
 }
 
-/// `GET /events?page=deploys`, `GET /events?page=charts&range=1h`
+/// `GET /events?page=deploys`, `GET /events?page=charts&range=1h`, `GET /events?page=secret`
 pub async fn listen(
     State(app): State<App>,
     Query(wanted): Query<Wanted>,
@@ -77,7 +84,7 @@ pub async fn listen(
     let stopping = app.stopping.subscribe();
     let heard = heard(request.headers());
     let until = Instant::now() + LIFE;
-    let state = Stream { app, page: wanted.page, asked, heard, until, stopping, _place: place };
+    let state = Stream { app, wanted, asked, heard, until, stopping, _place: place };
     let events = stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
         Some((Ok::<_, Infallible>(event), state))
@@ -101,7 +108,7 @@ impl Stream {
             if Instant::now() >= self.until || *self.stopping.borrow() {
                 return None;
             }
-            let revision = self.revision().await;
+            let (revision, look) = self.revision().await;
             let first = self.heard.is_none();
             if self.heard != Some(revision) {
                 self.heard = Some(revision);
@@ -109,13 +116,14 @@ impl Stream {
                 // The page has just been rendered; what it is told first is only where it stands.
                 return Some(event.event(if first { "here" } else { "newer" }).data("page"));
             }
-            let _ = tokio::time::timeout(LOOK, self.stopping.wait_for(|stopping| *stopping)).await;
+            let _ = tokio::time::timeout(look, self.stopping.wait_for(|stopping| *stopping)).await;
         }
     }
 
-    /// A number for what the page would show now; another one when that has changed.
-    async fn revision(&self) -> u64 {
-        let shown = match self.page {
+    /// A number for what the page would show now, another one when that has changed; and when to look again.
+    async fn revision(&self) -> (u64, Duration) {
+        let mut look = LOOK;
+        let shown = match self.wanted.page {
             Page::Deploys => serde_json::to_value(Box::pin(self.app.portal.deploys_page()).await),
             Page::Charts => match self.asked.address() {
                 Ok(address) => {
@@ -124,6 +132,13 @@ impl Stream {
                 }
                 Err(_) => Ok(Value::Null),
             },
+            Page::Secret => {
+                let page = Box::pin(secret_page(&self.app, self.wanted.rotation.clone())).await.ok();
+                if page.as_ref().is_none_or(|page| running(page).is_none()) {
+                    look = LOOK_SELDOM;
+                }
+                serde_json::to_value(page)
+            }
         };
         let mut shown = shown.unwrap_or_default();
         if let Some(page) = shown.as_object_mut() {
@@ -131,7 +146,7 @@ impl Stream {
         }
         let mut hasher = DefaultHasher::new();
         shown.to_string().hash(&mut hasher);
-        hasher.finish()
+        (hasher.finish(), look)
     }
 }
 

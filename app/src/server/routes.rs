@@ -56,6 +56,7 @@ fn guarded(app: &App) -> Router<App> {
         .route("/sign-in/link/{token}", get(sign_in::link).post(sign_in::by_link))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/secret", get(secret::page))
+        .route("/secret/fragment", get(secret::fragment))
         .route("/secret/rotate", post(secret::rotate))
         .route("/secret/rehearse", post(secret::rehearse))
         .route("/secret/repair", post(secret::repair))

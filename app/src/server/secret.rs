@@ -1,26 +1,27 @@
-//! `/secret`: the page and its forms. Each form is answered with a redirect to the page when it went
+//! `/secret`: the page, what its script asks for, and its forms. Each form is answered with a redirect to the page when it went
 //! through, and with the page itself, what was typed kept, when it did not.
 
 use std::time::Duration;
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::people::{Actor, Role};
 use model::problem::{Problem, ProblemKind};
 use model::rotation::{
-    Begun, RehearseRotation, RepairRotation, RotateSecret, RotationState, SecretPage, SetRotationSchedule,
+    Begun, RehearseRotation, RepairRotation, RotateSecret, SecretPage, SetRotationSchedule,
 };
 use operations::Operation;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::answer::{Failure, status_of};
-use super::frame::Frame;
+use super::frame::{Frame, render};
 use super::session::{Visitor, Way};
 use super::sign_in::Caller;
 use super::{App, confirm};
-use crate::pages::secret::{Forms, SecretScreen, TypedSchedule};
+use crate::components::refresh::LIVE_SCRIPT;
+use crate::pages::secret::{Forms, SecretScreen, TypedSchedule, running};
 use crate::pages::sign_in::{self, Notice};
 
 /// How long the page is waited for: its parts have limits of their own, one after the other.
@@ -33,6 +34,14 @@ pub const MARGIN: Duration = Duration::from_millis(500);
 pub struct Wanted {
     rotation: Option<String>,
     done: Option<String>,
+}
+
+/// What may stand behind `/secret/fragment?`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Shown {
+    rotation: Option<String>,
+    /// Which plan for a repair the page shows.
+    plan: Option<String>,
 }
 
 /// What the page shows, within a time limit.
@@ -115,6 +124,24 @@ pub async fn page(
     show(&app, &visitor, frame, StatusCode::OK, wanted.rotation, forms).await
 }
 
+/// `GET /secret/fragment`: what is read on the page, for its script.
+pub async fn fragment(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    frame: Frame,
+    Query(Shown { rotation, plan }): Query<Shown>,
+) -> Response {
+    match secret_page(&app, rotation.clone()).await {
+        Ok(page) => {
+            let plan =
+                plan.filter(|plan| !plan.is_empty() && plan.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let screen = SecretScreen { plan, ..screen(&app, &visitor, rotation, Forms::default(), page) };
+            Html(render(move || screen.fragment())).into_response()
+        }
+        Err(problem) => Failure::page(frame, problem).into_response(),
+    }
+}
+
 /// What a form that went through leaves in the address, and what is said of it.
 const DONE: [(&str, &str); 4] = [
     ("repaired", "The labels were moved, and the rotation is put right."),
@@ -156,25 +183,32 @@ fn shown(
     forms: Forms,
     page: SecretPage,
 ) -> Response {
-    let running = |reading: &SecretPage| {
-        let rotation = reading.rotation.value.as_ref()?.as_ref()?;
-        Some(rotation.state == RotationState::Running)
-    };
     let frame = match running(&page) {
         // Why a form was refused has to be read, and what was typed is still in it.
-        Some(true) if status == StatusCode::OK => frame.reloading(SecretScreen::RELOAD_SECONDS),
+        Some(_) if status == StatusCode::OK => frame.reloading(SecretScreen::RELOAD_SECONDS),
         _ => frame,
     };
-    let screen = SecretScreen {
+    let screen = screen(app, visitor, watch, forms, page);
+    let title = screen.title();
+    frame.with_script(LIVE_SCRIPT).page(status, title, move || screen.view())
+}
+
+fn screen(
+    app: &App,
+    visitor: &Visitor,
+    watch: Option<String>,
+    forms: Forms,
+    page: SecretPage,
+) -> SecretScreen {
+    SecretScreen {
         proof: confirm::proof(visitor, (app.clock)()),
         role: visitor.role,
         new_id: app.portal.new_id(),
         page,
         forms,
         watch,
-    };
-    let title = screen.title();
-    frame.page(status, title, move || screen.view())
+        plan: None,
+    }
 }
 
 /// A form that was not carried out: the page again, with why. `began` is when the form came: the page

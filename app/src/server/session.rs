@@ -148,11 +148,12 @@ pub async fn end(app: &App, session: &Session) -> Result<(), Problem> {
 }
 
 /// A cookie that is taken back must carry the attributes of the one that was set, or browsers keep a
-/// `__Host-` one; the session layer leaves them out. And only a page takes one back: a call of an island
-/// may still have the old id when the browser has got a new one, and would take that back. Runs outside
+/// `__Host-` one; the session layer leaves them out. And only a page takes one back: what its script asks
+/// for may still have the old id when the browser has got a new one, and would take that back. Runs outside
 /// of the session layer, and gives answers back the status they were to have.
 pub async fn take_back_whole(State(app): State<App>, request: Request, next: Next) -> Response {
-    let of_page = !request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let of_page = !path.starts_with("/api/") && !crate::pages::shell::is_asked_by_script(path);
     let mut response = next.run(request).await;
     if let Some(Status(status)) = response.extensions_mut().remove() {
         *response.status_mut() = status;

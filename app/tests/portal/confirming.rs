@@ -93,8 +93,12 @@ async fn whoever_has_shown_that_it_is_them_goes_on_under_a_new_id() {
 async fn a_call_with_an_old_id_does_not_take_the_new_cookie_back() {
     let portal = TestPortal::start().await;
     let old = format!("{COOKIE}=AAAAAAAAAAAAAAAAAAAAAA");
-    let call = portal.call("POST", "/api/calls/secret", &old, r#"{"active":false}"#).await;
+    let call = portal.call("POST", "/api/calls/overview", &old, r#"{"active":false}"#).await;
     assert_eq!((call.status, call.header("set-cookie")), (StatusCode::UNAUTHORIZED, ""));
+    for path in ["/secret/fragment", "/events?page=secret"] {
+        let asked = portal.get(path, Some(&old)).await;
+        assert_eq!((asked.status, asked.header("set-cookie")), (StatusCode::SEE_OTHER, ""), "{path}");
+    }
     let page = portal.get("/secret", Some(&old)).await;
     assert!(page.header("set-cookie").starts_with(&format!("{COOKIE}=;")), "a page does");
 }

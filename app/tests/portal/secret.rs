@@ -158,3 +158,22 @@ async fn a_schedule_that_aws_would_refuse_is_refused_before_and_what_was_typed_s
     assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(!odd.body.contains("\"><script>"));
 }
+
+#[tokio::test]
+async fn the_script_is_given_what_is_read_and_no_more() {
+    let portal = TestPortal::start().await;
+    let cookie = portal.signed_in_as(Role::Viewer, false).await;
+    let asked = "/secret/fragment?rotation=0011-anna&plan=%22%3E%3Cscript%3E&active";
+    let answer = portal.get(asked, Some(&cookie)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.body.starts_with("<div id=\"live\""), "{}", answer.body);
+    assert!(answer.body.contains("data-from=\"/secret/fragment?rotation=0011-anna\""), "{}", answer.body);
+    assert!(!answer.body.contains("<script>") && !answer.body.contains("plan="), "{}", answer.body);
+    let odd = portal.get("/secret/fragment?rotation=%22%3E", Some(&cookie)).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let page = portal.get("/secret", Some(&cookie)).await;
+    assert!(page.body.contains("data-events=\"/events?page=secret\""), "{}", page.body);
+    for island in ["leptos-island", "app_bg", "modulepreload"] {
+        assert!(!page.body.contains(island), "the page loads none of the browser's program: {island}");
+    }
+}

@@ -245,12 +245,12 @@ async fn a_token_does_no_more_than_its_owner_may_now() {
 async fn a_token_opens_the_api_alone() {
     let portal = TestPortal::start().await;
     let token = portal.token(Role::Admin, &[Scope::Admin]).await;
-    for path in ["/", "/secret", "/tokens", "/nowhere"] {
+    for path in ["/", "/secret", "/secret/fragment", "/tokens", "/nowhere"] {
         let answer = portal.script("GET", path, &token, "").await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         assert!(answer.header("location").starts_with("/sign-in"), "{path}");
     }
-    for path in ["/secret/rotate", "/tokens", "/sign-out", "/api/calls/secret"] {
+    for path in ["/secret/rotate", "/tokens", "/sign-out", "/api/calls/overview"] {
         let answer = portal.script("POST", path, &token, "{}").await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} without an origin");
         let mut ours = bearer("POST", path, &token, "{}");

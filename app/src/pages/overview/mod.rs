@@ -73,12 +73,12 @@ fn LiveOverview(
             view! { <Attention headline=headline(matters.len()) matters/> }
         }}
         <div class="grid">
-            {move || health::region(health.get(), now, status_url.clone()).into_any()}
-            {move || alarms::region(alarms.get(), now).into_any()}
-            {move || traffic::region(traffic.get(), rotations.get(), now).into_any()}
-            {move || function::region(function.get(), now, alias.clone()).into_any()}
-            {move || secret::region(secret.get(), now).into_any()}
-            {move || health::database_region(health.get(), now).into_any()}
+            {move || health::region(health.get(), now, status_url.clone())}
+            {move || alarms::region(alarms.get(), now)}
+            {move || traffic::region(traffic.get(), rotations.get(), now)}
+            {move || function::region(function.get(), now, alias.clone())}
+            {move || secret::region(secret.get(), now)}
+            {move || health::database_region(health.get(), now)}
         </div>
     }
 }

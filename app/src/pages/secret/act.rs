@@ -4,13 +4,12 @@ use leptos::prelude::*;
 use model::people::Role;
 use model::problem::Problem;
 use model::rotation::{Preflight, SecretPage};
-use serde::{Deserialize, Serialize};
 
 use super::{Proof, proof, running};
 use crate::components::form::FormProblem;
 
 /// What can be done, and what came of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Acting {
     /// What the person may do.
     pub role: Role,
@@ -36,10 +35,10 @@ enum Gate {
     Shut(&'static str),
 }
 
-/// The two forms. Fields stay where they are while the page refreshes itself.
-pub fn region(page: RwSignal<SecretPage>, acting: Acting) -> AnyView {
+/// The two forms.
+pub fn region(page: &SecretPage, acting: Acting) -> AnyView {
     let forms = match acting.role >= Role::Operator {
-        true => forms(page, acting).into_any(),
+        true => forms(gate(page, acting.proof), acting).into_any(),
         false => proof::refusal(acting.role),
     };
     view! {
@@ -51,33 +50,31 @@ pub fn region(page: RwSignal<SecretPage>, acting: Acting) -> AnyView {
     .into_any()
 }
 
-fn forms(page: RwSignal<SecretPage>, acting: Acting) -> impl IntoView {
+/// While somebody is at a form its button alone follows what is read, and what it asks for comes when it
+/// is missing. The id stays the one that the page was loaded with, so that what is sent twice begins one
+/// rotation.
+fn forms(gate: Gate, acting: Acting) -> impl IntoView + use<> {
     let Acting { proof, new_id, rotate, rehearse, .. } = acting;
-    let gate = Memo::new(move |_| page.with(|page| gate(page, proof)));
-    // Nothing is asked for while a rotation is running; but once the field is there it stays, as
-    // somebody may be typing in it.
-    let asking = Memo::new(move |before: Option<&bool>| {
-        before.is_some_and(|before| *before) || !matches!(gate.get(), Gate::Running(_))
-    });
-    let at_work = Memo::new(move |_| matches!(gate.get(), Gate::Running(_)));
+    let at_work = matches!(gate, Gate::Running(_));
+    // Nothing is asked for while a rotation is running.
+    let asked = (!at_work).then(|| proof::field(proof, "rotate-password", rotate.as_ref()));
     let id = new_id.clone();
-    let problem = rotate.clone();
     view! {
-        <form class="form" method="post" action="/secret/rotate">
+        <form class="form" method="post" action="/secret/rotate" data-hold="">
             {rotate.map(|problem| {
                 let field = proof::field_to_mend(proof, "rotate-password", &problem);
                 view! { <FormProblem problem field/> }
             })}
             <p>"Gives the login a new password in four steps. The API goes on answering meanwhile."</p>
-            <input type="hidden" name="id" value=id/>
-            {move || asking.get().then(|| proof::field(proof, "rotate-password", problem.as_ref()))}
-            {move || button(gate.get())}
+            <input type="hidden" name="id" value=id data-hold="always"/>
+            <div id="rotate-proof" class="form__part" data-follow="once">{asked}</div>
+            <div id="rotate-act" class="form__part" data-follow="">{button(gate)}</div>
         </form>
-        <form class="form form--second" method="post" action="/secret/rehearse">
+        <form class="form form--second" method="post" action="/secret/rehearse" data-hold="">
             {rehearse.map(|problem| view! { <FormProblem problem/> })}
             <p>"A rehearsal tries the login once more (" <code>"testSecret"</code> ") and changes nothing."</p>
-            <input type="hidden" name="id" value=new_id/>
-            <button class="button" type="submit" disabled=move || at_work.get()>"Rehearse"</button>
+            <input type="hidden" name="id" value=new_id data-hold="always"/>
+            <button id="rehearse-act" class="button" type="submit" disabled=at_work data-follow="">"Rehearse"</button>
         </form>
     }
 }

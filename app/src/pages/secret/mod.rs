@@ -1,10 +1,10 @@
 //! The secret's page: how its rotation stands, what is in the way of the next one, and the forms that
 //! rotate, rehearse, repair and schedule.
 //!
-//! What is read lives in one island, which asks every second while a rotation is running. The forms
-//! are plain HTML and are sent as such: they work without JavaScript, and where the page refreshes
-//! itself they are left alone, as somebody may be typing in them. Only their buttons follow what is
-//! read.
+//! Nothing here is an island: the server renders what is read, and `live.js` asks it for that anew
+//! ([`crate::components::refresh`]), once a second while a rotation is running. The forms are plain HTML
+//! and work without JavaScript. One that somebody is at is let be (`data-hold`), and only its button
+//! follows what is read (`data-follow`).
 
 mod act;
 mod attention;
@@ -16,7 +16,7 @@ mod repair;
 mod sample;
 mod schedule;
 mod schedule_form;
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests;
 mod timeline;
 mod versions;
@@ -25,23 +25,24 @@ use leptos::prelude::*;
 use model::people::Role;
 use model::problem::Problem;
 use model::rotation::{Rotation, RotationState, SecretPage};
-use serde::{Deserialize, Serialize};
 
-use crate::calls::secret::get_secret;
 use crate::components::attention::Attention;
-use crate::components::live::{Beat, EVERY_MS, Live, RefreshBar};
+use crate::components::card::Now;
 use crate::components::notice::Notice;
+use crate::components::refresh::refresh_bar;
 use crate::components::status::Tone;
+use crate::pages::shell::EVENTS;
 use act::Acting;
 use attention::{headline, matters};
 
-/// How often the page asks while a rotation is running. The clock of the page ticks once a second;
-/// a little less lets no tick pass unused.
-const EVERY_MS_RUNNING: i64 = 900;
+/// How often the page asks, in milliseconds: its clock ticks once a second, and a little less lets no
+/// tick pass unused.
+const EVERY_MS: u32 = 4_900;
+const EVERY_MS_RUNNING: u32 = 900;
 
 /// The page.
 pub struct SecretScreen {
-    /// What it shows at first.
+    /// What it shows.
     pub page: SecretPage,
     /// What the person may do.
     pub role: Role,
@@ -53,10 +54,12 @@ pub struct SecretScreen {
     pub new_id: String,
     /// The rotation to show; none for the one that matters most.
     pub watch: Option<String>,
+    /// Which plan for a repair stands in the page already, as its address says; none for a new page.
+    pub plan: Option<String>,
 }
 
 /// How somebody shows once more that it is them, before what can break the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// With the password.
     Password,
@@ -110,14 +113,9 @@ impl SecretScreen {
     }
 
     /// As a page.
-    pub fn view(self) -> impl IntoView + use<> {
+    pub fn view(mut self) -> impl IntoView + use<> {
         let reloading = running(&self.page).is_some() && !self.failed();
-        let Self { page, role, proof, forms, new_id, watch } = self;
-        let Forms { done, rotate, rehearse, repair, schedule, typed } = forms;
-        let may = role >= Role::Operator;
-        let detail = page.secret.value.clone();
-        let change = may.then(|| schedule_form::region(detail.as_ref(), proof, schedule, typed));
-        let acting = Acting { role, proof, new_id, rotate, rehearse, repair };
+        let done = self.forms.done.take();
         view! {
             {done.map(|done| view! {
                 <div class="done" role="status"><Notice tone=Tone::Good message=done/></div>
@@ -132,77 +130,71 @@ impl SecretScreen {
                     </p>
                 </noscript>
             })}
-            <LiveSecret initial=page acting watch>{change}</LiveSecret>
+            {self.fragment()}
         }
     }
-}
 
-/// The secret, refreshing itself around the form that stands between its parts.
-#[island]
-fn LiveSecret(
-    /// What the server read.
-    initial: SecretPage,
-    /// What can be done, and what came of it.
-    acting: Acting,
-    /// The rotation to show.
-    watch: Option<String>,
-    /// The form that changes the schedule; the browser's program knows nothing of it.
-    children: Children,
-) -> impl IntoView {
-    let address = watch.as_ref().map_or_else(|| "/secret".to_owned(), |token| timeline::address(token));
-    let page = RwSignal::new(initial);
-    let live = Live::start(page.with_untracked(beat), move |active| {
-        let question = get_secret(watch.clone(), active);
-        Box::pin(async move {
-            let newer = question.await?;
-            let next = beat(&newer);
-            page.set(newer);
-            Ok(next)
-        })
-    });
-    let now = live.now();
-    let rotation = Memo::new(move |_| page.with(|page| page.rotation.clone()));
-    let preflight = Memo::new(move |_| page.with(|page| page.preflight.clone()));
-    let secret = Memo::new(move |_| page.with(|page| page.secret.clone()));
-    let users = Memo::new(move |_| page.with(|page| page.users.clone()));
-    let history = Memo::new(move |_| page.with(|page| page.history.clone()));
-    let matters = Memo::new(move |_| page.with(|page| matters(page, now.get())));
-    let at_work = Memo::new(move |_| page.with(|page| running(page).is_some()));
-    let name = Memo::new(move |_| secret.with(|secret| secret.value.as_ref().map(|it| it.name.clone())));
-    view! {
-        <div class="page-head">
-            <h1>
-                "Secret "
-                <span class="page-head__name">{move || name.get()}</span>
-            </h1>
-            <RefreshBar live address/>
-        </div>
-        {move || {
-            let mut matters = matters.get();
-            let (headline, tone, link) = headline(&mut matters);
-            view! { <Attention headline link matters tone/> }
-        }}
-        <div class="secret">
-            {move || timeline::region(rotation.get(), now)}
-            {repair::region(page, name, &acting, now)}
-            {move || preflight::region(preflight.get(), at_work.get(), now)}
-            {act::region(page, acting)}
-            {move || versions::region(secret.get(), now)}
-            {move || history::users(users.get(), now)}
-            {move || schedule::region(secret.get(), now)}
-            {children()}
-            {move || history::region(history.get(), now)}
-        </div>
+    /// What is read, with what can be done about it: what the page's script asks for.
+    pub fn fragment(self) -> AnyView {
+        let Self { page, role, proof, forms, new_id, watch, plan } = self;
+        let Forms { rotate, rehearse, repair, schedule, typed, .. } = forms;
+        let now: Now = Signal::stored(page.now);
+        let at_work = running(&page).is_some();
+        let every = if at_work { EVERY_MS_RUNNING } else { EVERY_MS };
+        let mut matters = matters(&page, page.now);
+        let (headline, tone, link) = headline(&mut matters);
+        let acting = Acting { role, proof, new_id, rotate, rehearse, repair };
+        let plan = plan.or_else(|| repair::to_confirm(&page, role));
+        let repair = repair::region(&page, plan.as_deref(), &acting, now);
+        let rotate = act::region(&page, acting);
+        let detail = page.secret.value.as_ref();
+        let name = detail.map(|secret| secret.name.clone());
+        let change = (role >= Role::Operator).then(|| schedule_form::region(detail, proof, schedule, typed));
+        view! {
+            <div
+                id="live" data-from=own_address(watch.as_deref(), plan.as_deref()) data-every=every
+                data-events=events_address(watch.as_deref()) data-now=page.now.0
+            >
+                <div class="page-head">
+                    <h1>"Secret " <span class="page-head__name">{name}</span></h1>
+                    {refresh_bar(watch.as_deref().map_or_else(|| PATH.to_owned(), timeline::address))}
+                </div>
+                <Attention headline link matters tone/>
+                <div class="secret">
+                    {timeline::region(page.rotation, now)}
+                    {repair}
+                    {preflight::region(page.preflight, at_work, now)}
+                    {rotate}
+                    {versions::region(page.secret.clone(), now)}
+                    {history::users(page.users, now)}
+                    {schedule::region(page.secret, now)}
+                    {change}
+                    {history::region(page.history, now)}
+                </div>
+            </div>
+        }
+        .into_any()
     }
 }
 
-fn beat(page: &SecretPage) -> Beat {
-    let every_ms = if running(page).is_some() { EVERY_MS_RUNNING } else { EVERY_MS };
-    Beat { at: page.now, every_ms }
+/// Where the page is.
+const PATH: &str = "/secret";
+
+/// Where the page's script asks for it anew: the rotation that is watched, and the plan it has shown.
+fn own_address(watch: Option<&str>, plan: Option<&str>) -> String {
+    let asked = [watch.map(|watch| format!("rotation={watch}")), plan.map(|plan| format!("plan={plan}"))];
+    let asked: Vec<String> = asked.into_iter().flatten().collect();
+    if asked.is_empty() { format!("{PATH}/fragment") } else { format!("{PATH}/fragment?{}", asked.join("&")) }
+}
+
+/// Where it hears that there is something newer.
+fn events_address(watch: Option<&str>) -> String {
+    let watch = watch.map(|watch| format!("&rotation={watch}"));
+    format!("{EVENTS}?page=secret{}", watch.unwrap_or_default())
 }
 
 /// The rotation or rehearsal that is at work.
-fn running(page: &SecretPage) -> Option<&Rotation> {
+pub fn running(page: &SecretPage) -> Option<&Rotation> {
     let rotation = page.rotation.value.as_ref()?.as_ref()?;
     (rotation.state == RotationState::Running).then_some(rotation)
 }

@@ -1,9 +1,12 @@
 //! A rotation that was left half done: what happened, each label move before it is made, and the form
 //! that makes them.
 //!
-//! The plan that is shown stays the one that was shown first, as somebody may be reading it or typing
-//! the name; when another one is right by now, the page says so in place of the button. The server
-//! refuses a plan that is not right any more in any case.
+//! A plan that can be carried out stays as it was shown first (`data-hold`), as somebody may be reading it
+//! or typing the name. Which one that is goes along in the address of what the page asks for; when another
+//! one is right by now, the page says so in place of the button. The server refuses a plan that is not
+//! right any more in any case.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use leptos::prelude::*;
 use model::people::Role;
@@ -24,68 +27,84 @@ enum Standing {
     Other,
 }
 
-/// Only where there is something to repair, or that could not be found out.
-pub fn region(
-    page: RwSignal<SecretPage>,
-    name: Memo<Option<String>>,
-    acting: &Acting,
-    now: Now,
-) -> impl IntoView + use<> {
-    let reading = Memo::new(move |_| page.with(|page| page.repair.clone()));
-    let right = move || reading.with(|reading| reading.value.clone().flatten());
-    let shown =
-        Memo::new(move |before: Option<&Option<RepairPlan>>| before.cloned().flatten().or_else(right));
-    let standing = Memo::new(move |_| shown.with(|shown| standing(shown.as_ref(), right().as_ref())));
-    let acting = acting.clone();
-    move || {
-        let freshness = reading.with(|reading| Freshness::from(reading));
-        let plan = shown.get();
-        if plan.is_none() && freshness.problem.is_none() {
-            return None;
-        }
-        let acting = acting.clone();
-        let body = plan.map(|plan| body(plan, name, acting, standing, now));
-        Some(view! { <Card id="repair" heading="Repair" freshness now>{body}</Card> }.into_any())
-    }
+/// The plan that is right now, and that this person could carry out: 16 hexadecimal digits which say what
+/// would be confirmed.
+pub fn to_confirm(page: &SecretPage, role: Role) -> Option<String> {
+    right(page).filter(|plan| role >= Role::Operator && !plan.moves.is_empty()).map(digest)
 }
 
-fn standing(shown: Option<&RepairPlan>, right: Option<&RepairPlan>) -> Standing {
+/// The same for the same rotation and the same moves. Another program may make another of it: then the
+/// page says that things have changed.
+fn digest(plan: &RepairPlan) -> String {
+    let mut hasher = DefaultHasher::new();
+    plan.token.hash(&mut hasher);
+    for LabelMove { label, from, to, why } in &plan.moves {
+        (label, from, to, why).hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
+fn right(page: &SecretPage) -> Option<&RepairPlan> {
+    page.repair.value.as_ref()?.as_ref()
+}
+
+/// Only where there is something to repair, or that could not be found out. `shown` is the plan that the
+/// page shows.
+pub fn region(page: &SecretPage, shown: Option<&str>, acting: &Acting, now: Now) -> Option<AnyView> {
+    let freshness = Freshness::from(&page.repair);
+    let plan = right(page);
+    if plan.is_none() && shown.is_none() && freshness.problem.is_none() {
+        return None;
+    }
+    let name = page.secret.value.as_ref().map(|secret| secret.name.clone());
+    let body = match (standing(shown, plan), plan) {
+        (Standing::Right, plan) => plan.map(|plan| body(plan.clone(), name, acting, now)),
+        // Of the plan that it shows the page keeps all but this.
+        (gone, _) => Some(held(button(gone, acting).into_any())),
+    };
+    Some(view! { <Card id="repair" heading="Repair" freshness now>{body}</Card> }.into_any())
+}
+
+fn standing(shown: Option<&str>, right: Option<&RepairPlan>) -> Standing {
     match (shown, right) {
-        (Some(shown), Some(right)) if shown.token == right.token && shown.moves == right.moves => {
-            Standing::Right
-        }
-        (_, None) => Standing::Gone,
-        _ => Standing::Other,
+        (None, _) => Standing::Right,
+        (Some(_), None) => Standing::Gone,
+        (Some(shown), Some(right)) if shown == digest(right) => Standing::Right,
+        (Some(_), Some(_)) => Standing::Other,
     }
 }
 
-fn body(
-    plan: RepairPlan,
-    name: Memo<Option<String>>,
-    acting: Acting,
-    standing: Memo<Standing>,
-    now: Now,
-) -> impl IntoView {
+fn held(plan: AnyView) -> AnyView {
+    view! { <div id="repair-plan" class="repair" data-hold="always">{plan}</div> }.into_any()
+}
+
+fn body(plan: RepairPlan, name: Option<String>, acting: &Acting, now: Now) -> AnyView {
     let evidence = plan.evidence.iter().map(|sentence| view! { <li>{sentence.clone()}</li> });
-    let (outcome, moves) = (plan.outcome.clone(), plan.moves.clone());
-    view! {
-        <p class="repair__happened">{plan.happened.clone()}</p>
-        <ul class="list">{evidence.collect_view()}</ul>
-        {match plan.moves.is_empty() {
-            true => view! { <p><strong>"What to do: "</strong>{outcome}</p> }.into_any(),
-            false => view! {
-                <div class="repair__moves">
-                    <h3>"What will be done to labels, in this order"</h3>
-                    {table(moves, now)}
-                </div>
-                <p><strong>"Afterwards: "</strong>{outcome}</p>
-                {match acting.role >= Role::Operator {
-                    true => form(plan, name, acting, standing).into_any(),
-                    false => proof::refusal(acting.role),
-                }}
-            }.into_any(),
-        }}
+    let evidence = evidence.collect_view();
+    let (happened, outcome, moves) = (plan.happened.clone(), plan.outcome.clone(), plan.moves.clone());
+    let may = acting.role >= Role::Operator;
+    let what = match moves.is_empty() {
+        true => view! { <p><strong>"What to do: "</strong>{outcome}</p> }.into_any(),
+        false => view! {
+            <div class="repair__moves">
+                <h3>"What will be done to labels, in this order"</h3>
+                {table(moves.clone(), now)}
+            </div>
+            <p><strong>"Afterwards: "</strong>{outcome}</p>
+            {match may {
+                true => form(plan, name, acting).into_any(),
+                false => proof::refusal(acting.role),
+            }}
+        }
+        .into_any(),
+    };
+    let whole = view! {
+        <p class="repair__happened">{happened}</p>
+        <ul class="list">{evidence}</ul>
+        {what}
     }
+    .into_any();
+    if may && !moves.is_empty() { held(whole) } else { whole }
 }
 
 fn table(moves: Vec<LabelMove>, now: Now) -> impl IntoView {
@@ -101,15 +120,10 @@ fn table(moves: Vec<LabelMove>, now: Now) -> impl IntoView {
     view! { <Table caption="Label moves" columns=&["Label", "From version", "To version", "Why"] rows=rows.collect() now/> }
 }
 
-fn form(
-    plan: RepairPlan,
-    name: Memo<Option<String>>,
-    acting: Acting,
-    standing: Memo<Standing>,
-) -> impl IntoView {
+fn form(plan: RepairPlan, name: Option<String>, acting: &Acting) -> impl IntoView + use<> {
     // A plan is strings in a list: it can always be written.
     let moves = serde_json::to_string(&plan.moves).unwrap_or_default();
-    let Acting { proof, repair, .. } = acting;
+    let (proof, repair) = (acting.proof, &acting.repair);
     let unlike = repair.as_ref().is_some_and(|problem| problem.kind == ProblemKind::Invalid);
     let confirm = FieldText {
         id: "repair-confirm",
@@ -134,26 +148,35 @@ fn form(
                 <Field text=confirm/>
                 <p class="hint" id="repair-name">
                     "Typed in to show that this is the one: "
-                    <code>{move || name.get().unwrap_or_else(|| "as AWS names it".to_owned())}</code>
+                    <code id="repair-name-now" data-follow="">{name.unwrap_or_else(|| "as AWS names it".to_owned())}</code>
                 </p>
             </div>
             {proof::field(proof, "repair-password", repair.as_ref())}
-            {move || match standing.get() {
-                Standing::Right => view! {
-                    <button class="button button--primary" type="submit" disabled=!proof.is_possible()>"Repair"</button>
-                }.into_any(),
-                Standing::Gone => view! {
-                    <p class="why">"There is nothing left to repair: it was done, or has ended by itself."</p>
-                }.into_any(),
-                Standing::Other => view! {
-                    <p class="why">
-                        "Things have changed since this plan was shown. "
-                        <a href="/secret">"Show what is right now"</a>
-                    </p>
-                }.into_any(),
-            }}
+            {button(Standing::Right, acting)}
         </form>
     }
+}
+
+/// The button, or why it is gone.
+fn button(standing: Standing, acting: &Acting) -> impl IntoView + use<> {
+    let (possible, button) = (acting.proof.is_possible(), "button button--primary");
+    let content = match standing {
+        Standing::Right => {
+            view! { <button class=button type="submit" disabled=!possible>"Repair"</button> }.into_any()
+        }
+        Standing::Gone => view! {
+            <p class="why">"There is nothing left to repair: it was done, or has ended by itself."</p>
+        }
+        .into_any(),
+        Standing::Other => view! {
+            <p class="why">
+                "Things have changed since this plan was shown. "
+                <a href="/secret">"Show what is right now"</a>
+            </p>
+        }
+        .into_any(),
+    };
+    view! { <div id="repair-act" class="form__part" data-follow="">{content}</div> }
 }
 
 #[cfg(test)]
@@ -168,6 +191,8 @@ mod tests {
         moved.moves.pop();
         let reworded = RepairPlan { happened: "Something else.".to_owned(), ..plan.clone() };
         let other = RepairPlan { token: "other".to_owned(), ..plan.clone() };
+        let shown = digest(&plan);
+        assert_eq!(standing(None, Some(&plan)), Standing::Right);
         let table = [
             (Some(&plan), Standing::Right),
             (Some(&reworded), Standing::Right),
@@ -176,7 +201,7 @@ mod tests {
             (None, Standing::Gone),
         ];
         for (right, expected) in table {
-            assert_eq!(standing(Some(&plan), right), expected, "{right:?}");
+            assert_eq!(standing(Some(&shown), right), expected, "{right:?}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The form that changes the schedule, and the one that switches it off. They stand still: nothing of
-//! them is in the browser's program.
+//! The form that changes the schedule, and the one that switches it off.
 
 use leptos::prelude::*;
 use model::problem::{Problem, ProblemKind};
@@ -78,7 +77,7 @@ fn change(problem: Option<Problem>, typed: TypedSchedule, enabled: bool) -> impl
     };
     let options = SUGGESTIONS.map(|(value, words)| view! { <option value=value>{words}</option> });
     view! {
-        <form class="form form--narrow" method="post" action="/secret/schedule">
+        <form class="form form--narrow" method="post" action="/secret/schedule" data-hold="">
             {problem.map(|problem| {
                 let field = wrong.then_some("schedule-expression");
                 view! { <FormProblem problem field/> }
@@ -111,7 +110,7 @@ fn switch_off(proof: Proof, problem: Option<Problem>) -> impl IntoView {
     view! {
         <details class="fold" open=failed>
             <summary>"Switch rotation off"</summary>
-            <form class="form form--narrow" method="post" action="/secret/schedule">
+            <form class="form form--narrow" method="post" action="/secret/schedule" data-hold="">
                 {problem.map(|problem| {
                     let field = proof::field_to_mend(proof, "off-password", &problem);
                     view! { <FormProblem problem field/> }

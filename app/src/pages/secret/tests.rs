@@ -14,16 +14,15 @@ fn screen(page: SecretPage) -> SecretScreen {
         forms: Forms::default(),
         new_id: "00112233445566778899aabbccddeeff".to_owned(),
         watch: None,
+        plan: None,
     }
 }
 
 fn html(screen: SecretScreen) -> String {
     let page = render(move || screen.view());
     assert!(!page.contains(" style="), "the content security policy forbids it");
-    // What islands are given is no text of the page.
-    let from = page.find("data-props=").unwrap_or(0);
-    let to = page[from..].find('>').map_or(from, |end| from + end);
-    format!("{}{}", &page[..from], &page[to..])
+    assert!(!page.contains("leptos-island"), "nothing of it is in the browser's program");
+    page
 }
 
 /// Checks what is in a page and what is not.
@@ -217,4 +216,45 @@ fn what_was_done_is_said_and_words_from_elsewhere_are_escaped() {
     let screen = SecretScreen { forms, ..screen(page) };
     assert_eq!(screen.title(), "Secret");
     holds(&html(screen), &["Done &lt;script&gt;"], &["<script>"]);
+}
+
+#[test]
+fn the_address_of_what_is_asked_for_says_which_rotation_and_which_plan() {
+    let watch = || Some("0011-anna".to_owned());
+    let page = html(SecretScreen { watch: watch(), ..screen(sample::running()) });
+    let addresses = [
+        "data-from=\"/secret/fragment?rotation=0011-anna\"",
+        "data-events=\"/events?page=secret&amp;rotation=0011-anna\"",
+        "data-every=\"900\"",
+        "href=\"/secret?rotation=0011-anna\"",
+    ];
+    holds(&page, &addresses, &[]);
+    let page = html(screen(sample::healthy()));
+    holds(
+        &page,
+        &["data-from=\"/secret/fragment\"", "data-events=\"/events?page=secret\"", "data-every=\"4900\""],
+        &[],
+    );
+    let page = html(SecretScreen { watch: watch(), ..screen(sample::half_done()) });
+    holds(&page, &["data-from=\"/secret/fragment?rotation=0011-anna&amp;plan="], &[]);
+    // Who can't carry it out is shown what is right at any time.
+    let page = html(SecretScreen { role: Role::Viewer, ..screen(sample::half_done()) });
+    holds(&page, &["AWSPENDING"], &["plan=", "data-hold"]);
+}
+
+#[test]
+fn of_a_plan_that_is_not_right_any_more_the_page_is_told_only_that() {
+    let fragment = |plan: Option<&str>, page: SecretPage| {
+        let screen = SecretScreen { plan: plan.map(str::to_owned), ..screen(page) };
+        render(move || screen.fragment())
+    };
+    let first = fragment(None, sample::half_done());
+    let plan = first.split("plan=").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(plan.len(), 16, "{plan}");
+    let same = fragment(Some(plan), sample::half_done());
+    assert_eq!(same, first);
+    let held = "<div id=\"repair-plan\" data-hold=\"always\" class=\"repair\"><div id=\"repair-act\"";
+    let (gone, other) = (fragment(Some(plan), sample::healthy()), fragment(Some("00"), sample::half_done()));
+    holds(&gone, &[held, "nothing left to repair", &format!("plan={plan}")], &["action=\"/secret/repair\""]);
+    holds(&other, &[held, "Things have changed", "plan=00"], &["action=\"/secret/repair\"", "masterarn"]);
 }

@@ -5,6 +5,7 @@ use model::overview::Reading;
 use model::rotation::{Rotation, RotationState, StepProgress, StepState, Strategy, Trouble};
 use model::time::{Timestamp, in_words};
 
+use super::PATH;
 use crate::components::age::Age;
 use crate::components::card::{Card, Freshness, Now, value_or_none};
 use crate::components::facts::{Fact, Facts};
@@ -14,7 +15,7 @@ use crate::components::words;
 
 /// The page that shows the rotation with this id.
 pub fn address(token: &str) -> String {
-    format!("/secret?rotation={token}")
+    format!("{PATH}?rotation={token}")
 }
 
 /// How it stands, its steps, and whose it is.
