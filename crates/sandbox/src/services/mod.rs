@@ -7,4 +7,5 @@ pub mod lambda;
 pub mod logs;
 pub mod s3;
 pub mod secretsmanager;
+pub mod sns;
 pub mod sts;
