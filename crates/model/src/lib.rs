@@ -9,8 +9,10 @@
 //! - [`rotation`]: the secret's rotation, what is shown of it and what can be done to it;
 //! - [`check`]: what is looked at before an operation begins;
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
+//! - [`alarms`]: alarms, who is told, and the settings that observability needs;
 //! - [`people`]: who does something, and what they may; [`tokens`]: what scripts show for it.
 
+pub mod alarms;
 pub mod check;
 pub mod courses;
 pub mod deploy;

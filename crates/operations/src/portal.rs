@@ -51,10 +51,12 @@ pub struct Portal {
     function: Kept<Function>,
     pub(crate) secret: Kept<Secret>,
     alarms: Kept<Vec<Alarm>>,
+    pub(crate) alarms_page: alarms::Readings,
     traffic: Kept<Traffic>,
 }
 
-/// The SDK's clients, one configuration for all.
+/// The SDK's clients, one configuration for all. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Clients {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
@@ -62,6 +64,7 @@ pub(crate) struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) trail: aws_sdk_cloudtrail::Client,
     pub(crate) gateway: aws_sdk_apigatewayv2::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
 }
 
 impl Portal {
@@ -90,6 +93,7 @@ impl Portal {
                 logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
                 trail: aws_sdk_cloudtrail::Client::new(sdk),
                 gateway: aws_sdk_apigatewayv2::Client::new(sdk),
+                sns: aws_sdk_sns::Client::new(sdk),
             },
             readings: Readings::new(),
             deploys: deploy::Readings::new(),
@@ -105,6 +109,7 @@ impl Portal {
             function: Kept::every(Duration::from_secs(10)),
             secret: Kept::every(Duration::from_secs(15)),
             alarms: Kept::every(Duration::from_secs(15)),
+            alarms_page: alarms::Readings::new(),
             traffic: Kept::every(Duration::from_secs(30)),
         })
     }
@@ -147,6 +152,11 @@ impl Portal {
     /// Has what runs behind the alias read anew by the next who looks.
     pub(crate) fn forget_function(&self) {
         self.function.forget();
+    }
+
+    /// Has the alarms' states read anew by the next who looks.
+    pub(crate) fn forget_alarm_states(&self) {
+        self.alarms.forget();
     }
 
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers
