@@ -1,6 +1,8 @@
 //! The screens, one module each, and the frame around them ([`shell`]).
 
 #[cfg(feature = "ssr")]
+pub mod alarms;
+#[cfg(feature = "ssr")]
 pub mod deploys;
 pub mod message;
 pub mod overview;

@@ -15,7 +15,7 @@ const ACTIVE: &str = "active";
 /// Whether a page has asked for itself, and nobody for it.
 pub fn refreshes_itself(path: &str, query: Option<&str>) -> bool {
     let itself = PLACES.iter().any(|(_, address, _)| *address == path);
-    (itself && query == Some(SELF_REFRESH)) || (path == FRAGMENT && query != Some(ACTIVE))
+    (itself && query == Some(SELF_REFRESH)) || (path.ends_with("/fragment") && query != Some(ACTIVE))
 }
 
 /// The browser's files, and the number that lets the page's one script run.
@@ -147,17 +147,19 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 3] = [
+const PLACES: [(&str, &str, &str); 4] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
+    ("Alarms", "/alarms", "M3.6 11V7a4.4 4.4 0 0 1 8.8 0v4l1.4 1.5H2.2zM6.6 12.5a1.4 1.4 0 0 0 2.8 0"),
 ];
 
 /// What is somebody's own, and so stands beside their name: title and address.
 const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
 
 /// Pages that belong to a place.
-const WITHIN: [(&str, &str); 2] = [("New deploy", "Deploys"), ("Check the deploy", "Deploys")];
+const WITHIN: [(&str, &str); 3] =
+    [("New deploy", "Deploys"), ("Check the deploy", "Deploys"), ("Check the change", "Alarms")];
 
 /// The place with this title, which may say first that there is an error; for other pages' titles, one
 /// without a name that leads to the overview.

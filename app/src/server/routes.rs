@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, deploys, limits, overview, secret, security, sign_in, telemetry,
-    tokens,
+    App, accounts, alarms, api, assets, bearer, deploys, limits, overview, secret, security, sign_in,
+    telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -74,6 +74,10 @@ fn guarded(app: &App) -> Router<App> {
         .route("/deploys/prune", post(deploys::forms::prune))
         .route("/deploys/integration", post(deploys::forms::integration))
         .route("/deploys/api", post(deploys::forms::api))
+        .route("/alarms", get(alarms::page))
+        .route("/alarms/fragment", get(alarms::fragment))
+        .route("/alarms/preview", post(alarms::preview))
+        .route("/alarms/apply", post(alarms::apply))
         .route("/api/calls/{name}", post(call))
         .merge(api::routes())
         .fallback(missing)

@@ -36,6 +36,7 @@ use crate::pages::shell::FRAGMENT;
 pub use new::NewDeploy;
 pub use preview::Preview;
 pub use typed::{Typed, Wrong};
+pub use versions::megabytes;
 
 /// What keeps the page fresh.
 pub const LIVE_SCRIPT: &str = include_str!("live.js");
