@@ -69,6 +69,7 @@ export default defineConfig({
       use: { javaScriptEnabled: false },
     },
     { name: "deploys-gates", testMatch: "deploys-gates.spec.ts", dependencies: ["deploys-no-javascript"] },
-    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["deploys-gates"] },
+    { name: "alarms", testMatch: "alarms.spec.ts", dependencies: ["deploys-gates"] },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["alarms"] },
   ],
 });

@@ -2,6 +2,8 @@
 //! program.
 
 #[cfg(feature = "ssr")]
+pub mod alarms;
+#[cfg(feature = "ssr")]
 pub mod charts;
 #[cfg(feature = "ssr")]
 pub mod deploys;

@@ -165,12 +165,13 @@ fn SignedIn(visit: Visit, current: &'static str, children: Children) -> impl Int
 }
 
 /// The pages there are: title, address, and the icon's path in a square of 16.
-const PLACES: [(&str, &str, &str); 7] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("Overview", "/", "M2 2h5v7H2zM9 2h5v4H9zM9 8h5v6H9zM2 11h5v3H2z"),
     ("Metrics", "/charts", "M2 2v12h12M4.5 10.5l3-3.5 2.5 2 3.5-5"),
     ("Errors", "/errors", "M8 1.5 15 14H1zM8 6v4M8 11.8v.4"),
     ("Requests", "/requests", "M7 2a5 5 0 1 0 0 10A5 5 0 0 0 7 2zM10.7 10.7 14.5 14.5"),
     ("Logs", "/logs", "M2 3h12M2 6.3h8M2 9.7h12M2 13h6"),
+    ("Alarms", "/alarms", "M3.6 11V7a4.4 4.4 0 0 1 8.8 0v4l1.4 1.5H2.2zM6.6 12.5a1.4 1.4 0 0 0 2.8 0"),
     ("Secret", "/secret", "M5 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM7.5 7.5 14 1.5M11 4.3l2.3 2.4"),
     ("Deploys", "/deploys", "M8 10.5V1.8M4.8 5 8 1.8 11.2 5M2 9.5v4.7h12V9.5"),
 ];
@@ -179,11 +180,12 @@ const PLACES: [(&str, &str, &str); 7] = [
 const TOKENS: (&str, &str) = ("Access tokens", "/tokens");
 
 /// Pages that belong to a place.
-const WITHIN: [(&str, &str); 4] = [
+const WITHIN: [(&str, &str); 5] = [
     ("New deploy", "Deploys"),
     ("Check the deploy", "Deploys"),
     ("Metrics as a table", "Metrics"),
     ("Request", "Requests"),
+    ("Check the change", "Alarms"),
 ];
 
 /// The place with this title, which may say first that there is an error; for other pages' titles, one

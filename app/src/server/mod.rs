@@ -6,6 +6,7 @@
 //! ([`crate::calls`]) or the operations API ([`api`]) answers.
 
 pub mod accounts;
+mod alarms;
 mod answer;
 pub mod api;
 mod assets;

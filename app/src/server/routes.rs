@@ -18,8 +18,8 @@ use super::answer::Failure;
 use super::frame::Frame;
 use super::session::{self, Visitor, Way};
 use super::{
-    App, accounts, api, assets, bearer, charts, deploys, errors, events, limits, logs, overview, prometheus,
-    requests, secret, security, sign_in, telemetry, tokens,
+    App, accounts, alarms, api, assets, bearer, charts, deploys, errors, events, limits, logs, overview,
+    prometheus, requests, secret, security, sign_in, telemetry, tokens,
 };
 use crate::calls::Caller;
 use crate::pages::overview::OverviewPage;
@@ -85,6 +85,10 @@ fn guarded(app: &App) -> Router<App> {
         .route("/logs", get(logs::page))
         .route("/requests", get(requests::form))
         .route("/requests/{id}", get(requests::page))
+        .route("/alarms", get(alarms::page))
+        .route("/alarms/fragment", get(alarms::fragment))
+        .route("/alarms/preview", post(alarms::preview))
+        .route("/alarms/apply", post(alarms::apply))
         .route("/api/calls/{name}", post(call))
         .route("/metrics", get(prometheus::scrape))
         .merge(api::routes())

@@ -12,8 +12,10 @@
 //! - [`rollout`], [`deploy`]: new code and how it gets its requests;
 //! - [`logs`], [`lookup`]: what was written about requests, and one request as a whole;
 //!   [`log_filter`]: which lines are wanted; [`blame`]: whose errors are;
+//! - [`alarms`]: alarms, who is told, and the settings that observability needs;
 //! - [`people`]: who does something, and what they may; [`tokens`]: what scripts show for it.
 
+pub mod alarms;
 pub mod blame;
 pub mod check;
 pub mod courses;

@@ -140,6 +140,7 @@ pub struct Alarm {
 /// CloudWatch's states of an alarm, in the order in which an admin wants to see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum AlarmState {
     /// The threshold is breached.
     Alarm,

@@ -71,9 +71,11 @@ pub struct Portal {
     alarms: Kept<Vec<Alarm>>,
     pub(crate) metrics: metrics::Readings,
     pub(crate) figures: metrics::Store,
+    pub(crate) alarms_page: alarms::Readings,
 }
 
-/// The SDK's clients, one configuration for all.
+/// The SDK's clients, one configuration for all. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Clients {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
@@ -82,6 +84,7 @@ pub(crate) struct Clients {
     pub(crate) trail: aws_sdk_cloudtrail::Client,
     pub(crate) gateway: aws_sdk_apigatewayv2::Client,
     pub(crate) xray: aws_sdk_xray::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
 }
 
 impl Portal {
@@ -122,6 +125,7 @@ impl Portal {
                 trail: aws_sdk_cloudtrail::Client::new(sdk),
                 gateway: aws_sdk_apigatewayv2::Client::new(sdk),
                 xray: aws_sdk_xray::Client::new(sdk),
+                sns: aws_sdk_sns::Client::new(sdk),
             },
             readings: Readings::new(),
             deploys: deploy::Readings::new(),
@@ -142,6 +146,7 @@ impl Portal {
             alarms: Kept::every(Duration::from_secs(15)),
             metrics: metrics::Readings::new(),
             figures,
+            alarms_page: alarms::Readings::new(),
         })
     }
 
@@ -183,6 +188,11 @@ impl Portal {
     /// Has what runs behind the alias read anew by the next who looks.
     pub(crate) fn forget_function(&self) {
         self.function.forget();
+    }
+
+    /// Has the alarms' states read anew by the next who looks.
+    pub(crate) fn forget_alarm_states(&self) {
+        self.alarms.forget();
     }
 
     /// What the overview shows. Never fails as a whole: each part carries its own problem. Answers

@@ -14,6 +14,7 @@
 //! | `DELETE /faults`, `DELETE /faults/{number}` | takes all of them, or one, back |
 //! | `GET /calls` | how often each AWS operation was called since the start |
 //! | `POST /tds/stop`, `POST /tds/start` | takes the local TDS server down, and up again |
+//! | `GET /sns/...`, `POST /sns/confirm` | subscriptions and messages ([`crate::services::sns`]) |
 //!
 //! Errors are problem details (RFC 9457). Whoever puts the sandbox together can add routes with
 //! `axum::Router::merge` before [`guarded`].

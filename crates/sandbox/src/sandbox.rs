@@ -26,6 +26,7 @@ use crate::services::lambda::{Lambda, LambdaOptions};
 use crate::services::logs::Logs;
 use crate::services::s3::S3;
 use crate::services::secretsmanager::SecretsManager;
+use crate::services::sns::{self, Sns};
 use crate::services::sts::Sts;
 use crate::services::xray::XRay;
 use crate::tds::TdsServer;
@@ -101,6 +102,7 @@ pub struct Sandbox {
     lambda: Arc<Lambda>,
     metrics: Arc<CloudWatch>,
     secrets: Arc<SecretsManager>,
+    topics: Arc<Sns>,
     issuer: Arc<Issuer>,
     tds: Arc<Tds>,
     addresses: Addresses,
@@ -156,6 +158,8 @@ impl Sandbox {
         });
         let admin_password = admin_password(&context)?;
         let metrics = CloudWatch::open(context.clone())?;
+        let topics = Sns::open(context.clone())?;
+        metrics.tell(topics.clone());
         let logs = Logs::open(context.clone(), metrics.clone())?;
         let trail = CloudTrail::open(context.clone())?;
         let secrets = SecretsManager::open(context.clone())?;
@@ -188,6 +192,7 @@ impl Sandbox {
             apis.clone(),
             objects,
             traces.clone(),
+            topics.clone(),
         ];
         tasks.spawn(traces.listen(stop.clone()).await?);
         let endpoint = Arc::new(AwsEndpoint::new(context.clone(), services));
@@ -200,8 +205,10 @@ impl Sandbox {
         tds.run(tds_listener);
         let issuer = Issuer::open(context.clone(), format!("http://{}/_issuer", addresses.control))?;
         let control = ControlState { context: context.clone(), tds: Some(tds_switch(&tds)) };
-        let control =
-            control::guarded(control::routes(control).nest("/_issuer", issuer::router(issuer.clone())));
+        let control = control::routes(control)
+            .nest("/_issuer", issuer::router(issuer.clone()))
+            .nest("/sns", sns::control(topics.clone()));
+        let control = control::guarded(control);
         tasks.spawn(serving("control", serve_control(control, control_listener, stop.clone())));
         tasks.spawn(evaluate(metrics.clone(), config.alarm_tick, stop.clone()));
         Ok(Self {
@@ -209,6 +216,7 @@ impl Sandbox {
             lambda,
             metrics,
             secrets,
+            topics,
             issuer,
             tds,
             addresses,
@@ -262,6 +270,11 @@ impl Sandbox {
     /// The secrets, for whoever moves what they name.
     pub fn secrets(&self) -> &SecretsManager {
         &self.secrets
+    }
+
+    /// The topics, for whoever confirms a subscription or looks what was published.
+    pub fn topics(&self) -> &Sns {
+        &self.topics
     }
 
     /// The token issuer, for tests that need a token.

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test it helps")]
 
+#[path = "cloudwatch/topics.rs"]
+mod topics;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -37,6 +37,7 @@ use crate::pages::shell::FRAGMENT;
 pub use new::NewDeploy;
 pub use preview::Preview;
 pub use typed::{Typed, Wrong};
+pub use versions::megabytes;
 
 /// What shows how far an upload is.
 pub const UPLOAD_SCRIPT: &str = include_str!("upload.js");

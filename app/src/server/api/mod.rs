@@ -2,6 +2,7 @@
 //! somebody who is signed in, or with a token ([`super::bearer`]). What goes wrong is answered as problem
 //! details (RFC 9457).
 
+mod alarms;
 mod deploys;
 mod errors;
 mod logs;
@@ -22,6 +23,14 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/overview", get(overview::get))
         .route("/api/v1/metrics", get(metrics::get))
         .route("/api/v1/metrics.csv", get(metrics::file))
+        .route("/api/v1/alarms", get(alarms::get).post(alarms::put))
+        .route("/api/v1/alarms/preview", post(alarms::preview))
+        .route("/api/v1/alarms/retention", post(alarms::retention))
+        .route("/api/v1/alarms/retention/preview", post(alarms::preview_retention))
+        .route("/api/v1/alarms/functions", post(alarms::function))
+        .route("/api/v1/alarms/functions/preview", post(alarms::preview_function))
+        .route("/api/v1/alarms/stage", post(alarms::stage))
+        .route("/api/v1/alarms/stage/preview", post(alarms::preview_stage))
         .route("/api/v1/deploys", get(deploys::get).post(deploys::deploy))
         .route("/api/v1/deploys/preview", post(deploys::preview))
         .route("/api/v1/deploys/rollback", post(deploys::roll_back))

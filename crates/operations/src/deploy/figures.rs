@@ -23,8 +23,6 @@ use super::gate::Figures;
 use crate::aws::problem;
 use crate::metrics::Store;
 
-/// The namespace of the function's own figures.
-const OWN: &str = "LearningHub";
 /// A minute, the shortest period of AWS's own metrics.
 const MINUTE_MS: i64 = 60_000;
 /// How long before the old version's figures are taken from where the same time has too few.
@@ -58,14 +56,16 @@ pub(super) async fn read(
 ) -> Result<Figures, Problem> {
     let start = since.0.div_euclid(MINUTE_MS) * MINUTE_MS;
     let end = (now.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS;
-    let mut queries = of_version(stack, "new", new, end - start);
-    queries.extend(of_version(stack, "old", old, end - start));
+    let own = meter.own_namespace();
+    let mut queries = of_version(stack, own, "new", new, end - start);
+    queries.extend(of_version(stack, own, "old", old, end - start));
     queries.push(query("throttled", "Throttles", "Sum", "AWS/Lambda", through_alias(stack), end - start));
     let results = ask(cloudwatch, meter, queries, start, end).await?;
     let mut old_sample = sample(&results, "old");
     if old_sample.requests < FEWEST_OLD {
         let (start, end) = (start - BEFORE_MS, start);
-        let before = ask(cloudwatch, meter, of_version(stack, "old", old, BEFORE_MS), start, end).await?;
+        let before =
+            ask(cloudwatch, meter, of_version(stack, own, "old", old, BEFORE_MS), start, end).await?;
         let before = sample(&before, "old");
         if before.requests > old_sample.requests {
             old_sample = before;
@@ -120,7 +120,13 @@ fn through_alias(stack: &Stack) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn of_version(stack: &Stack, which: &str, version: &str, length: i64) -> Vec<MetricDataQuery> {
+fn of_version(
+    stack: &Stack,
+    own_namespace: &str,
+    which: &str,
+    version: &str,
+    length: i64,
+) -> Vec<MetricDataQuery> {
     let function = ("FunctionName", stack.function.clone());
     let executed = ("ExecutedVersion", version.to_owned());
     let mut alias = through_alias(stack);
@@ -134,7 +140,7 @@ fn of_version(stack: &Stack, which: &str, version: &str, length: i64) -> Vec<Met
             let (namespace, dimensions) = match index {
                 0..3 => ("AWS/Lambda", alias.clone()),
                 3..6 => ("AWS/Lambda", by_number.clone()),
-                _ => (OWN, own.clone()),
+                _ => (own_namespace, own.clone()),
             };
             query(&format!("{which}{index}"), name, stat, namespace, dimensions, length)
         })

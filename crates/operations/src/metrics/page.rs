@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use model::alarms::AlarmEvent;
 use model::deploy::AliasChange;
 use model::metrics::{
     ConcurrencyLimits, Cost, Figures, Mark, MarkKind, MetricsPage, Name, Range, Scope, Span, Starts, Window,
 };
-use model::overview::{Reading, Series, Traffic};
+use model::overview::{AlarmState, Reading, Series, Traffic};
 use model::problem::Problem;
 use model::rotation::{PastOutcome, PastRotation};
 use model::time::Timestamp;
@@ -51,13 +52,14 @@ impl Portal {
         let window = Window::of(range, now)?;
         let key = Key { set: Set::All, scope: scope.clone(), time };
         let clock = self.clock();
-        let (found, limits, starts, versions, changes, rotations) = futures::join!(
+        let (found, limits, starts, versions, changes, rotations, alarms) = futures::join!(
             self.figures.get(&key),
             self.metrics.limits.get(clock, || limits::read(self.clients.lambda.clone(), self.shared_stack())),
             self.starts(&scope, time, window),
             self.versions_reading(),
             self.alias_changes(),
             self.rotations(),
+            self.alarm_events(),
         );
         let Found { table, next } = found;
         let at = table.at;
@@ -71,6 +73,7 @@ impl Portal {
             shown,
             changes.value.as_deref().unwrap_or_default(),
             rotations.value.as_deref().unwrap_or_default(),
+            &alarms,
         );
         let versions = versions.value.unwrap_or_default().into_iter().map(|version| version.version);
         Ok(MetricsPage {
@@ -158,7 +161,12 @@ fn traffic(figures: &Figures) -> Traffic {
 }
 
 /// What happened in a window, the oldest first.
-fn marks(window: Window, changes: &[AliasChange], rotations: &[PastRotation]) -> Vec<Mark> {
+fn marks(
+    window: Window,
+    changes: &[AliasChange],
+    rotations: &[PastRotation],
+    alarms: &[AlarmEvent],
+) -> Vec<Mark> {
     let changes = changes.iter().map(|change| Mark {
         at: change.at,
         kind: MarkKind::Deploy,
@@ -179,8 +187,17 @@ fn marks(window: Window, changes: &[AliasChange], rotations: &[PastRotation]) ->
         }
         .to_owned(),
     });
+    let alarms = alarms.iter().filter_map(|event| {
+        // That there are too few data is no news on a chart that shows them.
+        let what = match event.state? {
+            AlarmState::Alarm => "in alarm",
+            AlarmState::Ok => "well again",
+            AlarmState::InsufficientData => return None,
+        };
+        Some(Mark { at: event.at, kind: MarkKind::Alarm, label: format!("{} {what}", event.alarm) })
+    });
     let inside = |mark: &Mark| mark.at >= window.from && mark.at < window.to;
-    let mut marks: Vec<Mark> = changes.chain(rotations).filter(inside).collect();
+    let mut marks: Vec<Mark> = changes.chain(rotations).chain(alarms).filter(inside).collect();
     marks.sort_by_key(|mark| mark.at);
     marks
 }
@@ -219,9 +236,24 @@ mod tests {
             change(3_000, Some("1"), "1", Some(("2", 0.1))),
             change(999, None, "1", None),
         ];
+        let event = |at: i64, state: Option<AlarmState>| AlarmEvent {
+            at: Timestamp(at),
+            alarm: "errors".to_owned(),
+            what: String::new(),
+            state,
+            why: None,
+        };
+        let alarms = [
+            event(3_500, Some(AlarmState::Alarm)),
+            event(3_600, Some(AlarmState::InsufficientData)),
+            event(3_700, None),
+            event(70_000, Some(AlarmState::Ok)),
+        ];
         let labels: Vec<String> =
-            marks(window, &changes, &[rotation]).into_iter().map(|mark| mark.label).collect();
-        assert_eq!(labels, ["rotation failed", "version 2 has 10 %", "version 1 alone", "version 2 live"]);
+            marks(window, &changes, &[rotation], &alarms).into_iter().map(|mark| mark.label).collect();
+        let expected =
+            ["rotation failed", "version 2 has 10 %", "errors in alarm", "version 1 alone", "version 2 live"];
+        assert_eq!(labels, expected);
     }
 
     #[test]

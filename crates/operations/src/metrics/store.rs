@@ -223,6 +223,11 @@ impl Store {
         cost(state.month.clone(), spent, self.shared.setup.cap_dollars)
     }
 
+    /// The namespace of the function's own figures.
+    pub(crate) fn own_namespace(&self) -> &str {
+        &self.shared.setup.own_namespace
+    }
+
     /// Counts calls that are made elsewhere, such as a gate's.
     pub(crate) fn count(&self, calls: u64, metrics: u64) {
         let mut state = lock(&self.shared.state);

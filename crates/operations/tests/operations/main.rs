@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that can't go on should say where")]
 
+mod alarms;
 mod deploy;
 mod deploy_faults;
 mod errors;

@@ -286,7 +286,8 @@ impl Builder {
         self.alarm("learninghub-api-5xx", "AWS/ApiGateway", "5xx", &api, Some(Statistic::Sum), 0.0).await
     }
 
-    /// An alarm on one minute above `threshold`; on the 95th percentile where no statistic is given.
+    /// An alarm on one minute above `threshold`; on five minutes' 95th percentile, from there on, where no
+    /// statistic is given: a percentile of few values is none, and a minute has too few.
     async fn alarm(
         &self,
         name: &str,
@@ -307,9 +308,12 @@ impl Builder {
             .namespace(namespace)
             .metric_name(metric)
             .set_dimensions(Some(dimensions))
-            .period(60)
+            .period(if statistic.is_some() { 60 } else { 300 })
             .evaluation_periods(1)
-            .comparison_operator(ComparisonOperator::GreaterThanThreshold)
+            .comparison_operator(match statistic {
+                Some(_) => ComparisonOperator::GreaterThanThreshold,
+                None => ComparisonOperator::GreaterThanOrEqualToThreshold,
+            })
             .threshold(threshold)
             .treat_missing_data("notBreaching");
         alarm = match statistic {

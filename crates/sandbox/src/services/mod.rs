@@ -7,5 +7,6 @@ pub mod lambda;
 pub mod logs;
 pub mod s3;
 pub mod secretsmanager;
+pub mod sns;
 pub mod sts;
 pub mod xray;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::alarm::{Alarm, AlarmInput, Tag, check_tags, too_many_tags};
-use super::book::{Book, Transition};
+use super::book::{Act, Book, Transition};
 use super::errors::{MODELLED, PLAIN, unsupported};
 use super::evaluation::State;
 use super::input::{DimensionInput, dimensions, metric_name, namespace, position, token, unit};
@@ -112,7 +112,7 @@ impl Alarms {
     }
 
     /// SetAlarmState: until the next evaluation says otherwise.
-    pub(super) fn set_state(&self, call: &Call) -> Result<Reply, AwsError> {
+    pub(super) fn set_state(&self, call: &Call, act: Act<'_>) -> Result<Reply, AwsError> {
         let input: SetStateInput = call.parse()?;
         let name = alarm_name(input.alarm_name)?;
         let value = input.state_value.ok_or_else(|| PLAIN.missing("StateValue"))?;
@@ -135,7 +135,7 @@ impl Alarms {
             if !book.alarms.contains_key(&name) {
                 return Err(no_alarm(std::slice::from_ref(&name)));
             }
-            book.transition(now, &name, &new);
+            book.transition(now, &name, &new, act);
             Ok(())
         })?;
         Ok(done())

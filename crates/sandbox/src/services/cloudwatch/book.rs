@@ -36,6 +36,9 @@ pub(super) struct Event {
     pub(super) data: String,
 }
 
+/// What carries an action out: its ARN, a subject and a text; why not, where that fails.
+pub(super) type Act<'a> = &'a dyn Fn(&str, &str, &str) -> Result<(), String>;
+
 /// A new state and why.
 #[derive(Debug, Clone)]
 pub(super) struct Transition {
@@ -56,10 +59,9 @@ impl Book {
         }
     }
 
-    /// Puts an alarm into a state, with all that follows: the record, and its actions. The sandbox
-    /// has none of the services that an action could reach (SNS, Lambda, Auto Scaling): it says so
-    /// in the record, as AWS does for an action that fails.
-    pub(super) fn transition(&mut self, now: i64, name: &str, new: &Transition) {
+    /// Puts an alarm into a state, with all that follows: the record, and its actions, each with how it
+    /// went. `act` carries one out. (It runs while the book is held; what it does is in memory.)
+    pub(super) fn transition(&mut self, now: i64, name: &str, new: &Transition, act: Act<'_>) {
         let Some(alarm) = self.alarms.get_mut(name) else { return };
         let old = std::mem::replace(&mut alarm.state, new.to);
         let old_reason = std::mem::replace(&mut alarm.reason, new.reason.clone());
@@ -82,11 +84,19 @@ impl Book {
         });
         tracing::info!(alarm = name, from, to, reason = new.reason, "an alarm changed its state");
         self.remember(now, name, "StateUpdate", format!("Alarm updated from {from} to {to}"), &data);
+        let subject = format!("{to}: \"{name}\"");
+        let message = json!({"AlarmName": name, "NewStateValue": to, "NewStateReason": new.reason, "OldStateValue": from});
         for action in actions {
-            tracing::warn!(alarm = name, action, "the sandbox has nothing to send this alarm's action to");
-            let error = "the sandbox has no such service";
-            let data = json!({"version": "1.0", "actionState": "Failed", "notificationResource": action, "stateUpdateTimestamp": now, "error": error});
-            let summary = format!("Failed to execute action {action}. Received error: \"{error}\"");
+            let data = |state: &str| json!({"version": "1.0", "actionState": state, "notificationResource": action, "stateUpdateTimestamp": now});
+            let (summary, data) = match act(&action, &subject, &message.to_string()) {
+                Ok(()) => (format!("Successfully executed action {action}"), data("Succeeded")),
+                Err(error) => {
+                    tracing::warn!(alarm = name, action, error, "an alarm's action was not carried out");
+                    let mut data = data("Failed");
+                    data["error"] = error.as_str().into();
+                    (format!("Failed to execute action {action}. Received error: \"{error}\""), data)
+                }
+            };
             self.remember(now, name, "Action", summary, &data);
         }
     }
@@ -157,14 +167,31 @@ mod tests {
         Transition { to, reason: "because".to_owned(), reason_data: None }
     }
 
+    fn nowhere(_: &str, _: &str, _: &str) -> Result<(), String> {
+        Err("the sandbox has no such service".to_owned())
+    }
+
+    #[test]
+    fn what_an_action_does_is_recorded() {
+        let mut book = book();
+        book.transition(1, "a", &to(State::Alarm), &|action, subject, text| {
+            assert_eq!((action, subject), (TOPIC, "ALARM: \"a\""));
+            assert!(text.contains("because"), "{text}");
+            Ok(())
+        });
+        let last = book.history.back().unwrap();
+        assert_eq!(last.summary, format!("Successfully executed action {TOPIC}"));
+        assert!(last.data.contains("Succeeded"), "{}", last.data);
+    }
+
     #[test]
     fn changes_of_state_are_recorded_and_repetitions_are_not() {
         let mut book = book();
-        book.transition(1, "a", &to(State::Alarm));
-        book.transition(2, "a", &to(State::Alarm));
+        book.transition(1, "a", &to(State::Alarm), &nowhere);
+        book.transition(2, "a", &to(State::Alarm), &nowhere);
         book.alarms.get_mut("a").unwrap().configuration.actions_enabled = false;
-        book.transition(3, "a", &to(State::Ok));
-        book.transition(4, "a", &to(State::Alarm));
+        book.transition(3, "a", &to(State::Ok), &nowhere);
+        book.transition(4, "a", &to(State::Alarm), &nowhere);
         let told: Vec<_> = book.history.iter().map(|e| (e.at, e.kind.as_str(), e.summary.as_str())).collect();
         let failed =
             format!("Failed to execute action {TOPIC}. Received error: \"the sandbox has no such service\"");
@@ -188,11 +215,16 @@ mod tests {
     fn the_record_is_bounded_by_number_and_age() {
         let mut book = book();
         for n in 0..MOST_HISTORY as i64 {
-            book.transition(n, "a", &to(if n % 2 == 0 { State::Ok } else { State::InsufficientData }));
+            book.transition(
+                n,
+                "a",
+                &to(if n % 2 == 0 { State::Ok } else { State::InsufficientData }),
+                &nowhere,
+            );
         }
         assert_eq!(book.history.len(), MOST_HISTORY);
         assert_eq!(book.history[0].summary, "Alarm updated from INSUFFICIENT_DATA to OK");
-        book.transition(HISTORY_KEPT + MOST_HISTORY as i64, "a", &to(State::Ok));
+        book.transition(HISTORY_KEPT + MOST_HISTORY as i64, "a", &to(State::Ok), &nowhere);
         assert_eq!(book.history.len(), 1);
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! Alarms watch one metric and a fixed threshold. What their points mean is a pure function
 //! (`evaluation`), why they are in a state is put in AWS's words (`reason`), and what became of them
-//! is recorded (`book`) for DescribeAlarmHistory to read. Metric math, Metrics Insights, anomaly
+//! is recorded (`book`) for DescribeAlarmHistory to read (`history`). An action that is a topic is carried
+//! out by SNS. Metric math, Metrics Insights, anomaly
 //! detection, composite alarms and dashboards are refused by name.
 
 mod alarm;
@@ -21,6 +22,7 @@ mod embedded;
 mod errors;
 mod evaluation;
 mod get;
+mod history;
 mod input;
 mod list;
 mod pending;
@@ -33,8 +35,8 @@ mod store;
 mod tables;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,6 +54,7 @@ use self::store::Store;
 use self::tables::Span;
 use crate::aws::{AwsError, Call, Protocol, Reply, Service};
 use crate::context::Context;
+use crate::services::sns::Sns;
 
 /// How often what waits in memory is written.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
@@ -87,6 +90,7 @@ pub struct CloudWatch {
     context: Arc<Context>,
     store: Arc<Store>,
     alarms: Alarms,
+    topics: OnceLock<Arc<Sns>>,
     /// The thread that writes what waits in memory ends when this is dropped.
     _writer: Sender<()>,
 }
@@ -101,7 +105,22 @@ impl CloudWatch {
         let store = Store::open(context.clone())?;
         let alarms = Alarms::open(context.clone())?;
         let writer = start_writer(store.clone())?;
-        Ok(Arc::new(Self { context, store, alarms, _writer: writer }))
+        Ok(Arc::new(Self { context, store, alarms, topics: OnceLock::new(), _writer: writer }))
+    }
+
+    /// Has the alarms' actions that are topics carried out. Without it every action fails.
+    pub fn tell(&self, topics: Arc<Sns>) {
+        if self.topics.set(topics).is_err() {
+            tracing::warn!("the alarms have their topics already");
+        }
+    }
+
+    /// Carries an action out; why not, where that fails.
+    fn act(&self, action: &str, subject: &str, text: &str) -> Result<(), String> {
+        match self.topics.get().filter(|_| action.split(':').nth(2) == Some("sns")) {
+            Some(topics) => topics.publish(action, Some(subject), text).map_err(|error| error.message),
+            None => Err("the sandbox has no such service".to_owned()),
+        }
     }
 
     /// Records values of AWS's own services. Never fails its caller: what can't be kept is logged.
@@ -176,7 +195,9 @@ impl CloudWatch {
         self.alarms.book.change(|book| {
             // Somebody may have set up or set the alarm meanwhile: the next evaluation sees to it.
             if book.alarms.get(&alarm.name) == Some(alarm) {
-                book.transition(now, &alarm.name, &transition);
+                book.transition(now, &alarm.name, &transition, &|action, subject, text| {
+                    self.act(action, subject, text)
+                });
             }
             Ok(())
         })
@@ -217,8 +238,11 @@ impl CloudWatch {
             "PutMetricAlarm" => self.alarms.put(call),
             "DescribeAlarms" => self.alarms.describe(call),
             "DescribeAlarmsForMetric" => self.alarms.describe_for_metric(call),
+            "DescribeAlarmHistory" => self.alarms.history(call),
             "DeleteAlarms" => self.alarms.delete(call),
-            "SetAlarmState" => self.alarms.set_state(call),
+            "SetAlarmState" => {
+                self.alarms.set_state(call, &|action, subject, text| self.act(action, subject, text))
+            }
             "EnableAlarmActions" => self.alarms.enable_actions(call, true),
             "DisableAlarmActions" => self.alarms.enable_actions(call, false),
             "TagResource" => self.alarms.tag(call),
