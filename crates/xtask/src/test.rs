@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 use crate::{check, host_zip, setup, site};
 
 /// The longest the tests may take once they are built.
-const TESTS: Duration = Duration::from_secs(1800);
+const TESTS: Duration = Duration::from_secs(2700);
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
