@@ -74,7 +74,7 @@ pub fn FormProblem(
     };
     view! {
         <div class="errors" role="alert" tabindex="-1" autofocus>
-            <h3>"There is a problem"</h3>
+            <h2>"There is a problem"</h2>
             {message}
             {next.map(|next| view! { <p>{next}</p> })}
         </div>
